@@ -1,0 +1,236 @@
+"""Reading exercises made at random: passages about invented things, questions, answers in a form the prompt asks for.
+
+One exercise is a prompt up to and including the word "Question", and several branches (`: …?` and its answer) that
+share it. Nothing real is in it, apart from natural sentences handed in by the caller.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from bundled.forms import Form, draw_form
+from bundled.kinds import Attribute, Kind
+from bundled.kinds.names import WORDS, proper
+
+REFUSAL = "I don't know."
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A question over the exercise's context. `kind` says which skill it trains, `value` what a scorer looks for."""
+
+    question: str
+    answer: str
+    value: str
+    kind: str
+    passage: int = 0  # 1-based number of the passage that holds the answer, 0 for none
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A system prompt, solved examples, passages, and questions over them."""
+
+    system: str
+    shots: tuple[tuple[str, str], ...]
+    passages: tuple[str, ...]
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True)
+class Level:
+    """How hard the exercises are: numbers of passages, share of look-alikes, and of natural sentences."""
+
+    passages: tuple[int, int] = (1, 1)
+    facts: tuple[int, int] = (1, 4)
+    look_alike: float = 0.0
+    natural: float = 0.0
+    forms: float = 0.5  # share of exercises with a form other than the bare value
+    branches: int = 6
+    no_context: float = 0.03
+    labels: float = 0.05
+
+
+@dataclass
+class Thing:
+    """An entity with the values it was given and the passage each one is stated in."""
+
+    kind: Kind
+    name: str
+    values: dict[str, str] = field(default_factory=dict)
+    stated: dict[str, int] = field(default_factory=dict)
+
+
+def capital(text: str) -> str:
+    """The text with a capital at its start."""
+    return text[:1].upper() + text[1:]
+
+
+def pick(r: Random, options: Sequence[str], part: str) -> str:
+    """A template: `train` sees all but the last, `test` only the last, so that a test is on unseen wording."""
+    return options[-1] if part == "test" else r.choice(options[:-1])
+
+
+def look_alike(r: Random, name: str) -> str:
+    """A name that differs from `name` in a word, a digit or a suffix."""
+    digits = [i for i, c in enumerate(name) if c.isdigit()]
+    if digits and r.random() < 0.7:
+        i = r.choice(digits)
+        return name[:i] + r.choice([d for d in "123456789" if d != name[i]]) + name[i + 1 :]
+    words = name.split(" ")
+    if len(words) > 1 and r.random() < 0.6:
+        spots = [i for i, w in enumerate(words) if w[:1].isupper()] or [len(words) - 1]
+        words[r.choice(spots)] = proper(r)
+        return " ".join(words)
+    return f"{name} {r.choice(['Plus', 'Pro', 'Max', 'Lite', '2', '3', 'S', 'North', 'South', 'B'])}"
+
+
+def state(r: Random, thing: Thing, attribute: Attribute, part: str, style: str) -> str:
+    """One fact as a sentence, a list item or a table row."""
+    value = thing.values[attribute.name]
+    if style == "list":
+        return f"- {capital(attribute.name)}: {value}"
+    if style == "table":
+        return f"| {capital(attribute.name)} | {value} |"
+    return capital(pick(r, attribute.statements, part).format(e=thing.name, v=value))
+
+
+def passage(r: Random, thing: Thing, number: int, level: Level, part: str) -> str:
+    """A heading and a few facts about one thing, as prose, a list or a table."""
+    chosen = r.sample(thing.kind.attributes, min(len(thing.kind.attributes), r.randint(*level.facts)))
+    style = r.choices(["prose", "list", "table"], [0.76, 0.14, 0.10])[0]
+    lines = []
+    for attribute in chosen:
+        thing.values.setdefault(attribute.name, attribute.value(r))
+        thing.stated[attribute.name] = number
+        lines.append(state(r, thing, attribute, part, style))
+    if style == "prose":
+        for _ in range(r.choice([0, 0, 1, 1, 2])):
+            lines.insert(r.randint(0, len(lines)), capital(r.choice(thing.kind.filler).format(e=thing.name)))
+        body = " ".join(lines)
+    else:
+        body = "\n".join(lines)
+    if style != "prose" or r.random() < 0.75:
+        title = capital(thing.name)
+        heading = r.choice([title, title, f"{capital(thing.kind.name)}s > {title}", f"{title} > {r.choice(['Overview', 'Details', 'Facts', 'Summary'])}"])
+        body = f"{heading}\n{body}"
+    return body
+
+
+def things(r: Random, kinds: Sequence[Kind], count: int, level: Level) -> list[Thing]:
+    """`count` entities, some of them look-alikes of an earlier one."""
+    made: list[Thing] = []
+    for _ in range(count):
+        if made and r.random() < level.look_alike:
+            other = r.choice(made)
+            made.append(Thing(other.kind, look_alike(r, other.name)))
+        else:
+            kind = r.choice(kinds)
+            made.append(Thing(kind, kind.entity(r)))
+    return made
+
+
+def fact_branch(r: Random, pool: list[Thing], form: Form, part: str) -> Branch:
+    """A question whose answer is stated."""
+    thing = r.choice([t for t in pool if t.stated])
+    attribute = r.choice([a for a in thing.kind.attributes if a.name in thing.stated])
+    where, value = thing.stated[attribute.name], thing.values[attribute.name]
+    question = capital(pick(r, attribute.questions, part).format(e=thing.name))
+    sentence = capital(attribute.statements[0].format(e=thing.name, v=value))
+    return Branch(question, form.write(value, attribute.name, sentence, where), value, "fact", where)
+
+
+def absent_branch(r: Random, pool: list[Thing], kinds: Sequence[Kind], form: Form, part: str) -> Branch:
+    """A question that sounds right and has no answer: another attribute, or a look-alike that nobody wrote about."""
+    thing = r.choice(pool)
+    open_attributes = [a for a in thing.kind.attributes if a.name not in thing.stated]
+    if open_attributes and r.random() < 0.6:
+        attribute, name = r.choice(open_attributes), thing.name
+    else:
+        attribute = r.choice(thing.kind.attributes)
+        name = thing.kind.entity(r) if r.random() < 0.6 else look_alike(r, thing.name)
+        if any(t.name == name for t in pool):
+            name = thing.kind.entity(r)
+    question = capital(pick(r, attribute.questions, part).format(e=name))
+    return Branch(question, form.refuse(attribute.name), "", "absent")
+
+
+def natural_exercise(r: Random, sentences: Sequence[tuple[str, Sequence[tuple[str, str]]]], level: Level) -> Exercise:
+    """Natural sentences with questions people wrote, read in the same forms."""
+    count = min(r.randint(*level.passages), 4)
+    chosen = r.sample(range(len(sentences)), count + 1)
+    form = draw_form(r, level.forms * 0.6)
+    branches = []
+    for number, i in enumerate(chosen[:-1], 1):
+        for question, answer in r.sample(list(sentences[i][1]), min(len(sentences[i][1]), max(1, 6 // count))):
+            branches.append(Branch(question, form.write(answer, "answer", answer, number), answer, "natural", number))
+    if r.random() < 0.5:
+        question, _ = r.choice(list(sentences[chosen[-1]][1]))
+        branches.append(Branch(question, form.refuse("answer"), "", "absent"))
+    r.shuffle(branches)
+    return Exercise(form.system(r), form.shots(r, count > 3), tuple(sentences[i][0] for i in chosen[:-1]), tuple(branches[:8]))
+
+
+def label_exercise(r: Random, kinds: Sequence[Kind], part: str) -> Exercise:
+    """Sort a question under one label of a list; in half of them the examples say what each label means."""
+    chosen = r.sample(list(kinds), r.randint(2, min(6, len(kinds))))
+    by_example = r.random() < 0.5
+    labels = [r.choice(WORDS) + (f"_{r.choice(WORDS)}" if r.random() < 0.5 else "") if by_example else k.name for k in chosen]
+    if not by_example and r.random() < 0.5:
+        labels = [label.replace(" ", "_") for label in labels]
+
+    def ask(i: int) -> str:
+        attribute = r.choice(chosen[i].attributes)
+        return capital(pick(r, attribute.questions, part).format(e=chosen[i].entity(r)))
+
+    shots = [(ask(i), labels[i]) for i in range(len(chosen)) for _ in range(2 if by_example else r.choice([0, 0, 1]))]
+    r.shuffle(shots)
+    system = r.choice(["Answer with one label: {}.", "Choose the label that fits. Labels: {}.", "Classify. Reply with exactly one of: {}."])
+    branches = []
+    for _ in range(5):
+        i = r.randrange(len(chosen))
+        branches.append(Branch(ask(i), labels[i], labels[i], "label"))
+    return Exercise(system.format(", ".join(labels)), tuple(shots), (), tuple(branches))
+
+
+def exercise(r: Random, kinds: Sequence[Kind], level: Level, part: str = "train", natural: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()) -> Exercise:
+    """One exercise at a level. `part` is "train" or "test" (templates the other never uses)."""
+    draw = r.random()
+    if natural and draw < level.natural:
+        return natural_exercise(r, natural, level)
+    if draw > 1 - level.labels:
+        return label_exercise(r, kinds, part)
+    form = draw_form(r, level.forms)
+    if r.random() < level.no_context:
+        pool = things(r, kinds, 2, level)
+        shots = form.shots(r, r.random() < 0.5)
+        blank = tuple(absent_branch(r, pool, kinds, form, part) for _ in range(4))
+        return Exercise(form.system(r), shots, (), tuple(Branch(b.question, b.answer, "", "private") for b in blank))
+    count = r.randint(*level.passages)
+    pool = things(r, kinds, count, level)
+    passages = tuple(passage(r, t, n, level, part) for n, t in enumerate(pool, 1))
+    if form.keys:
+        branches = tuple(record_branch(r, pool, form, part) for _ in range(3))
+    else:
+        branches = tuple(
+            absent_branch(r, pool, kinds, form, part) if r.random() < 0.16 else fact_branch(r, pool, form, part)
+            for _ in range(level.branches + count // 2)
+        )
+    unique = tuple({b.question: b for b in branches}.values())
+    return Exercise(form.system(r), form.shots(r, False), passages, unique)
+
+
+def record_branch(r: Random, pool: list[Thing], form: Form, part: str) -> Branch:
+    """Several facts of one thing as JSON with the keys the question names."""
+    thing = r.choice([t for t in pool if t.stated])
+    names = r.sample(list(thing.stated), min(len(thing.stated), r.randint(1, 3)))
+    if r.random() < 0.2:
+        names += [r.choice([a.name for a in thing.kind.attributes if a.name not in thing.stated] or names[:1])]
+    names = list(dict.fromkeys(names))
+    record = {n: thing.values[n] if n in thing.stated else None for n in names}
+    keys = ", ".join(names)
+    ask = ["What are the {k} of {e}?", "{e}: {k}", "Give the {k} of {e}.", "Read out {k} for {e}.", "For {e}, I need {k}.", "List {k} of {e}."]
+    question = capital(pick(r, ask, part).format(k=keys, e=thing.name))
+    return Branch(question, json.dumps(record, ensure_ascii=False), json.dumps(record, ensure_ascii=False), "json", thing.stated[names[0]])

@@ -1,0 +1,237 @@
+"""Trains the bundled reading model: `python -m bundled.train OUT`. Seeded, resumable, stages in the order given below."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing as mp
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from bundled.compose import Level, exercise
+from bundled.encode import SPECIAL, TEMPLATE, Rows, encode, lay, learn_tokenizer, pack, prompt
+from bundled.kinds.bank import TRAIN_KINDS
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`tokens` more tokens at this level, in rows of `length`, `rows` to a step."""
+
+    tokens: float
+    level: Level
+    length: int = 512
+    rows: int = 16
+
+
+ONE = Level(passages=(1, 1), facts=(1, 3), forms=0.3, labels=0.03, no_context=0.02)
+FEW = Level(passages=(1, 3), facts=(1, 4), look_alike=0.2, natural=0.10, forms=0.5)
+MANY = Level(passages=(1, 6), facts=(1, 5), look_alike=0.35, natural=0.12, forms=0.5)
+FULL = Level(passages=(1, 8), facts=(1, 5), look_alike=0.45, natural=0.12, forms=0.55)
+STAGES = (
+    Stage(5e6, ONE),
+    Stage(8e6, FEW),
+    Stage(9e6, MANY, length=768, rows=10),
+    Stage(11e6, FULL, length=1024, rows=8),
+)
+SHAPE = dict(hidden_size=256, intermediate_size=704, num_hidden_layers=6, num_attention_heads=8, num_key_value_heads=8)
+VOCABULARY, WINDOW = 8192, 2048
+
+
+def natural_sentences(path: Path | None) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Sentences with questions from a gzipped JSON-lines file (context, question, answers, source), QAMR rows only:
+    they are the ones under a licence without conditions on what is trained."""
+    if not path:
+        return []
+    import gzip
+
+    found: dict[str, list[tuple[str, str]]] = {}
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["source"] == "qamr" and row["answers"] and row["answer_starts"][0] >= 0:
+                found.setdefault(row["context"], []).append((row["question"], row["answers"][0]))
+    return sorted(found.items())
+
+
+def make_tokenizer(out: Path, prose: Path | None, natural: list[tuple[str, list[tuple[str, str]]]], seed: int) -> None:
+    """Learn the vocabulary on exercises, prose and natural sentences; write the files transformers reads."""
+    r = Random(f"tokenizer/{seed}")
+    texts = []
+    for _ in range(12000):
+        x = exercise(r, TRAIN_KINDS, FULL)
+        texts += [prompt(x), *(f" {b.question} {b.answer}" for b in x.branches)]
+    texts += [context for context, _ in natural]
+    if prose:
+        import gzip
+
+        with gzip.open(prose, "rt", encoding="utf-8") as lines:
+            texts += [json.loads(line)["text"][:6000] for line in lines]
+    from transformers import PreTrainedTokenizerFast
+
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=learn_tokenizer(texts, VOCABULARY), bos_token="<s>", eos_token="<|end|>", pad_token="<pad>",
+        additional_special_tokens=list(SPECIAL[2:5]), clean_up_tokenization_spaces=False, model_max_length=WINDOW,
+    )
+    fast.chat_template = TEMPLATE
+    fast.save_pretrained(out)
+
+
+def produce(queue: Any, out: Path, stage: Stage, natural: Any, seed: str, prompt_share: float) -> None:
+    """Make packed batches for ever; runs in a process of its own."""
+    from tokenizers import Tokenizer
+
+    os.sched_setaffinity(0, {os.cpu_count() - 1})  # type: ignore[operator]
+    tokenizer, r = Tokenizer.from_file(str(out / "tokenizer.json")), Random(seed)
+    pending: list[Any] = []
+    while True:
+        while len(pending) < stage.rows * 5:
+            item = encode(tokenizer, exercise(r, TRAIN_KINDS, stage.level, "train", natural), r, stage.length, prompt_share)
+            if item and len(item) <= stage.length:
+                pending.append(item)
+        rows = pack(pending, stage.length)
+        r.shuffle(rows)
+        queue.put(lay(rows[: stage.rows], stage.length))
+        pending = [item for row in rows[stage.rows :] for item in row]
+
+
+def batches(out: Path, stage: Stage, natural: Any, seed: str, prompt_share: float) -> Iterator[Rows]:
+    """Batches from a background process."""
+    queue: Any = mp.Queue(6)
+    worker = mp.Process(target=produce, args=(queue, out, stage, natural, seed, prompt_share), daemon=True)
+    worker.start()
+    try:
+        while True:
+            yield queue.get()
+    finally:
+        worker.terminate()
+
+
+def step_loss(model: Any, rows: Rows, torch: Any) -> Any:
+    """Mean cross-entropy over the weighted tokens; only their logits are computed."""
+    ids, positions = torch.from_numpy(rows.ids), torch.from_numpy(rows.positions)
+    document, branch, weight = (torch.from_numpy(a) for a in (rows.document, rows.branch, rows.weight))
+    same = document[:, :, None] == document[:, None, :]
+    visible = (branch[:, None, :] == 0) | (branch[:, :, None] == branch[:, None, :])
+    length = ids.shape[1]
+    mask = (same & visible & torch.ones(length, length, dtype=torch.bool).tril()).unsqueeze(1)
+    hidden = model.model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).last_hidden_state
+    at_row, at_column = (weight > 0).nonzero(as_tuple=True)
+    # a branch's first token follows the prompt's last, which need not stand just before it; those have no weight
+    logits = model.lm_head(hidden[at_row, at_column - 1])
+    return torch.nn.functional.cross_entropy(logits.float(), ids[at_row, at_column])
+
+
+def optimizers(model: Any, torch: Any, rate: float) -> list[Any]:
+    """Muon (Jordan et al. 2024) for the matrices inside the layers, AdamW for the embedding and the norms."""
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n and "lm_head" not in n]
+    others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
+    return [
+        torch.optim.Muon(matrices, lr=rate, momentum=0.95, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+def build(out: Path, torch: Any) -> Any:
+    """A fresh model with the tokenizer's vocabulary."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=VOCABULARY, max_position_embeddings=WINDOW, tie_word_embeddings=True, bos_token_id=1, eos_token_id=5,
+        pad_token_id=0, rope_theta=10000.0, rms_norm_eps=1e-5, attn_implementation="sdpa", **SHAPE,
+    )
+    return LlamaForCausalLM(config)
+
+
+def save(model: Any, out: Path, state: dict[str, Any], torch: Any) -> None:
+    """The checkpoint in bf16 for use, and everything to go on from."""
+    torch.save(state, out / "resume.tmp")
+    os.replace(out / "resume.tmp", out / "resume.pt")
+
+
+def export(out: Path, torch: Any) -> None:
+    """The model of the last checkpoint as transformers reads it, in bf16."""
+    model = build(out, torch)
+    model.load_state_dict(torch.load(out / "resume.pt", weights_only=True)["model"])
+    model.to(torch.bfloat16).save_pretrained(out)
+
+
+def main() -> None:
+    """Train stage by stage; a second call goes on where the last one stopped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--natural", type=Path, help="gzipped JSON lines with context, question, answers (optional)")
+    parser.add_argument("--prose", type=Path, help="gzipped JSON lines with text, for the vocabulary only (optional)")
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="multiply every stage's tokens, for a trial")
+    args = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    natural = natural_sentences(args.natural)
+    if not (args.out / "tokenizer.json").exists():
+        make_tokenizer(args.out, args.prose, natural, args.seed)
+    train(args, natural, torch)
+    export(args.out, torch)
+
+
+def train(args: Any, natural: Any, torch: Any) -> None:
+    """The loop: warm up, hold, and fall to zero over the last third."""
+    model = build(args.out, torch)
+    opts = optimizers(model, torch, args.rate)
+    seen, step, skip = 0.0, 0, 0.0
+    resume = args.out / "resume.pt"
+    if resume.exists():
+        state = torch.load(resume, weights_only=True)
+        model.load_state_dict(state["model"])
+        for opt, held in zip(opts, state["opts"], strict=True):
+            opt.load_state_dict(held)
+        seen, step = state["seen"], state["step"]
+    stages = [replace(s, tokens=s.tokens * args.scale) for s in STAGES]
+    total = sum(s.tokens for s in stages)
+    log = (args.out / "train.jsonl").open("a")
+    started, mark, losses = time.time(), seen, []
+    for number, stage in enumerate(stages):
+        skip += stage.tokens
+        if seen >= skip:
+            continue
+        for rows in batches(args.out, stage, natural, f"{args.seed}/{number}/{step}", 0.25):
+            left = 1 - seen / total
+            rate = args.rate * min(1.0, (step + 1) / 200, max(0.02, left / 0.35))
+            for opt in opts:
+                for group in opt.param_groups:
+                    group["lr"] = rate
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = step_loss(model, rows, torch)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for opt in opts:
+                opt.step()
+                opt.zero_grad(set_to_none=True)
+            seen, step = seen + float((rows.document >= 0).sum()), step + 1
+            losses.append(loss.item())
+            if not math.isfinite(losses[-1]):
+                raise SystemExit("the loss is not a number; lower --rate")
+            if step % 25 == 0:
+                speed = (seen - mark) / (time.time() - started)
+                line = {"step": step, "tokens": seen, "stage": number, "loss": round(sum(losses) / len(losses), 4), "rate": rate, "tokens/s": round(speed)}
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                losses = []
+            if step % 200 == 0 or seen >= skip:
+                save(model, args.out, {"model": model.state_dict(), "opts": [o.state_dict() for o in opts], "seen": seen, "step": step}, torch)
+            if seen >= skip:
+                break
+
+
+if __name__ == "__main__":
+    main()
