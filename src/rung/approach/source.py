@@ -1,0 +1,118 @@
+"""Where the context of an answer comes from; a serving source sees a question and never a case.
+
+Training has sources of its own (`rung.tuning`), of another type, so that a gold passage can't leak into serving.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+from rung.knowledge.knowledge import Knowledge, search
+from rung.types import Case, Embedder, Hit
+
+if TYPE_CHECKING:
+    from rung.types import Vectors
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a source brings to one question."""
+
+    hits: tuple[Hit, ...] = ()
+    shots: tuple[tuple[str, str], ...] = ()
+
+
+class Source(Protocol):
+    """Context for a question. `whole` says that leaving something out would make it another source."""
+
+    @property
+    def id(self) -> str:
+        """Names everything that decides what is found."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it must fit the window."""
+
+    def find(self, question: str) -> Context:
+        """The context, best first."""
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No context at all."""
+
+    id: str = "nothing"
+    whole: bool = False
+
+    def find(self, question: str) -> Context:
+        """Nothing, whatever is asked."""
+        return Context()
+
+
+@dataclass(frozen=True)
+class Everything:
+    """Every passage of the knowledge, always in the same order: one long prefix that is cached."""
+
+    knowledge: Knowledge
+    whole: bool = True
+
+    @property
+    def id(self) -> str:
+        """The knowledge's version."""
+        return f"everything/{self.knowledge.version}"
+
+    def find(self, question: str) -> Context:
+        """All passages in order of document and start."""
+        return Context(tuple(Hit(passage, 0.0) for passage in self.knowledge.passages()))
+
+
+@dataclass(frozen=True)
+class Search:
+    """The k best passages for the question."""
+
+    knowledge: Knowledge
+    k: int = 5
+    mode: str = "hybrid"
+    whole: bool = False
+
+    @property
+    def id(self) -> str:
+        """The knowledge's version and how it is searched."""
+        return f"search/{self.knowledge.version}/{self.k}/{self.mode}"
+
+    def find(self, question: str) -> Context:
+        """The k best passages, best first."""
+        return Context(tuple(search(self.knowledge, question, self.k, self.mode)))
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The n solved examples whose questions are nearest, the nearest last, where models look most."""
+
+    examples: Sequence[Case]
+    embedder: Embedder
+    vectors: Callable[[], Vectors]  # float32, shape (len(examples), dimensions); computed when first asked for
+    n: int
+    id: str
+    whole: bool = False
+
+    def find(self, question: str) -> Context:
+        """The n nearest examples by cosine."""
+        import numpy as np
+
+        scores = self.vectors() @ self.embedder.embed([question], query=True)[0]
+        best = np.argsort(-scores, kind="stable")[: self.n]
+        return Context(shots=tuple((self.examples[i].question, self.examples[i].text) for i in reversed(best)))
+
+
+def nearest(examples: Sequence[Case], embedder: Embedder, n: int) -> Nearest:
+    """Embed the examples' questions once; `n` of them are shown with each question."""
+    ordered = sorted(examples, key=lambda case: case.id)
+    told = "\0".join(f"{case.id}\1{case.question}\1{case.text}" for case in ordered)
+    name = hashlib.sha256(f"{embedder.id}\0{n}\0{told}".encode()).hexdigest()[:16]
+    vectors = cache(lambda: embedder.embed([case.question for case in ordered], query=True))
+    return Nearest(ordered, embedder, vectors, n, f"nearest/{name}")

@@ -1,0 +1,106 @@
+"""The command line: one function per verb; errors are a sentence and a hint, and exit with 2."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rung.errors import RungError
+
+app = typer.Typer(no_args_is_help=True, help="Prompt, RAG, fine-tune or both? Measure it on your own documents and questions.", rich_markup_mode="markdown")
+Folder = Annotated[Path, typer.Argument(help="The project's folder, which holds rung.toml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Requests side by side (endpoint) or threads (local model).")]
+
+
+@app.command(epilog="Example: `rung init shop`")
+def init(folder: Folder = Path()) -> None:
+    """Write a rung.toml, an example document, cases and examples to start from."""
+    from rung.workspace.init import init_project
+
+    for path in init_project(folder):
+        typer.echo(f"wrote {path}")
+
+
+@app.command(epilog="Example: `rung check shop`")
+def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
+    """Read everything and report what is wrong, without asking or training a model."""
+    from rung.workspace.check import check_project
+    from rung.workspace.show import show_check
+
+    show_check(check_project(folder), as_json)
+
+
+@app.command(epilog="Example: `rung index shop`")
+def index(folder: Folder = Path(), as_json: AsJson = False) -> None:
+    """Bring the index up to date with the documents."""
+    from rung.workspace.show import progress, show_sync
+    from rung.workspace.workspace import open_workspace, sync_report
+
+    with progress(quiet=as_json) as bar:
+        done = sync_report(open_workspace(folder), bar)
+    show_sync(done, as_json)
+
+
+@app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    folder: Folder = Path(),
+    rung: Annotated[str, typer.Option(help="Which rung answers.")] = "rag",
+    as_json: AsJson = False,
+) -> None:
+    """Answer one question, streamed, and show the sources."""
+    from rung.workspace.show import ask_and_show
+
+    ask_and_show(folder, question, rung, as_json)
+
+
+@app.command(epilog="Example: `rung train shop --rung raft`")
+def train(
+    folder: Folder = Path(),
+    rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.")] = "tuned",
+    as_json: AsJson = False,
+) -> None:
+    """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
+    from rung.workspace.show import train_and_show
+
+    train_and_show(folder, rung, as_json)
+
+
+@app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")
+def climb(
+    folder: Folder = Path(),
+    rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.")] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure every rung on the held-out cases, decide, and write the report."""
+    from rung.workspace.show import climb_and_show
+
+    climb_and_show(folder, tuple(rung or ()), workers, as_json)
+
+
+@app.command(epilog="Example: `rung report shop`")
+def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
+    """Show the last climb again and write its report anew, without asking a model."""
+    from rung.workspace.show import climb_and_show
+
+    climb_and_show(folder, (), None, as_json)
+
+
+def main() -> None:
+    """Run the command line; `--debug` anywhere shows the traceback of an error."""
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    try:
+        app()
+    except RungError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            typer.echo(f"hint: {error.hint}", err=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,261 @@
+"""The whole story: sync, train, answer, score, decide. It names no back end and never lets a held-out case near training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rung.approach.approach import Approach, answer_all
+from rung.approach.ladder import LADDER
+from rung.approach.source import Everything, Nearest, Nothing, Search, Source, nearest
+from rung.errors import ModelError, RungError
+from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
+from rung.workspace import workspace as w
+from rung.workspace.workspace import Progress, Workspace, silent
+
+if TYPE_CHECKING:
+    from rung.knowledge.knowledge import Knowledge
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A rung with its answers and scores, in order of case id; both empty where it could not run."""
+
+    summary: Summary
+    answers: tuple[Answer, ...] = ()
+    scores: tuple[Score, ...] = ()
+    losses: tuple[dict[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Climb:
+    """A finished climb: the verdict, every rung, and the folder that holds all of it."""
+
+    verdict: Verdict
+    rungs: tuple[Measured, ...]
+    cases: tuple[Case, ...]
+    folder: Path
+    facts: dict[str, str]  # what made it
+    seconds: dict[str, float] = field(default_factory=dict)  # stage → seconds of this call
+
+
+@dataclass
+class Stages:
+    """Wall-clock seconds of each stage, as they pass."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, stage: str, work: Callable[[], object]) -> object:
+        """Do the work and add its time to the stage's."""
+        started = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+
+@dataclass
+class Parts:
+    """What approaches are built from; models and sources are made when a rung first asks."""
+
+    ws: Workspace
+    cases: list[Case]
+    examples: list[Case]
+    knowledge: Knowledge | None
+    progress: Progress
+    workers: int | None
+    models: dict[str, tuple[ChatModel, tuple[dict[str, float], ...]]] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+
+
+def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None) -> Climb:
+    """Measure the rungs on the held-out cases and decide.
+
+    Answers, adapters and the index are reused where what made them is unchanged. Raises RungError; an interrupted
+    climb goes on where it stopped.
+    """
+    stages = Stages()
+    cases, examples = w.cases(ws), w.examples(ws)
+    knowledge = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
+    parts = Parts(ws, cases, examples, knowledge, progress, workers)  # type: ignore[arg-type]
+    facts = _facts(parts)
+    folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = tuple(rungs) or ws.config.project.rungs or tuple(LADDER)
+    measured = tuple(_measure(parts, name, folder, stages) for name in LADDER if name in chosen)
+    verdict = stages.timed("decide", lambda: _decide(ws, measured, cases))
+    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds)  # type: ignore[arg-type]
+    _write(done)
+    return done
+
+
+def approach(parts: Parts, name: str) -> Approach:
+    """The named rung, ready to answer. Trains its adapter where there is none yet."""
+    rung = LADDER[name]
+    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), w.style(parts.ws), w.settings(parts.ws))
+
+
+def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
+    if name not in parts.models:
+        if name == "base":
+            parts.models[name] = w.base_model(parts.ws, workers=parts.workers), ()
+        else:
+            from rung.workspace.training import train_adapter
+
+            adapter, losses = train_adapter(
+                parts.ws, parts.examples, parts.knowledge if name == "raft" else None, parts.progress
+            )
+            parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
+    return parts.models[name]
+
+
+def _source(parts: Parts, name: str) -> Source:
+    if name not in parts.sources:
+        parts.sources[name] = _open_source(parts, name)
+    return parts.sources[name]
+
+
+def _open_source(parts: Parts, name: str) -> Source:
+    settings = parts.ws.config.knowledge
+    if name == "nothing":
+        return Nothing()
+    if name == "nearest":
+        return _nearest(parts)
+    assert parts.knowledge is not None, "unavailable() is asked first"
+    return Everything(parts.knowledge) if name == "everything" else Search(parts.knowledge, settings.k, settings.mode)
+
+
+def _nearest(parts: Parts) -> Nearest:
+    embedder = parts.knowledge.embedder if parts.knowledge else w.embedder(parts.ws)
+    return nearest(parts.examples, embedder, parts.ws.config.prompt.shots)
+
+
+def unavailable(parts: Parts, name: str) -> str:
+    """Why a rung can't be climbed here; "" where it can."""
+    rung, config = LADDER[name], parts.ws.config
+    if rung.source in ("everything", "search") and parts.knowledge is None:
+        return "the project has no documents"
+    if (rung.source == "nearest" or rung.trained_on) and not parts.examples:
+        return "the project has no solved examples"
+    if rung.trained_on and config.model.name.startswith("endpoint:"):
+        return "a model behind an endpoint can't be tuned from here"
+    if config.limits.private and config.model.name.startswith("endpoint:"):
+        return "the project is private and the model may not be on this machine"
+    if rung.source == "everything":
+        return _too_long(parts)
+    return ""
+
+
+def _too_long(parts: Parts) -> str:
+    from rung.approach.prompt import render
+
+    model, source = _model(parts, "base")[0], _source(parts, "everything")
+    longest = max(parts.cases, key=lambda case: len(case.question)).question
+    needed = model.count(render(w.style(parts.ws), longest, source.find(longest).hits)) + parts.ws.config.model.max_tokens
+    return f"the documents need {needed:,} tokens and the model's window is {model.window:,}" if needed > model.window else ""
+
+
+def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
+    from rung.measure.evaluate import evaluate
+    from rung.measure.summary import skipped, summarise
+
+    reason = str(stages.timed("open", lambda: unavailable(parts, name)))
+    if reason:
+        return Measured(skipped(name, reason))
+    stages.timed("train" if LADDER[name].trained_on else "open", lambda: _model(parts, LADDER[name].model))
+    ready, task = approach(parts, name), w.task(parts.ws)
+    key = hashlib.sha256(f"{ready.id}/{task}".encode()).hexdigest()[:16]
+    pairs = stages.timed(
+        "answer",
+        lambda: evaluate(
+            name,
+            lambda questions: answer_all(ready, questions),
+            parts.cases,
+            task,
+            folder / name,
+            key,
+            lambda done, total: parts.progress(f"answer {name}", done, total),
+        ),
+    )
+    answers, scores = zip(*pairs, strict=True)  # type: ignore[call-overload]
+    groups = {case.id: case.group or case.id for case in parts.cases}
+    summary = summarise(name, pairs, w.prices(parts.ws), groups, parts.ws.config.project.seed)  # type: ignore[arg-type]
+    return Measured(summary, tuple(answers), tuple(scores), _model(parts, LADDER[name].model)[1])
+
+
+def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) -> Verdict:
+    from rung.measure.verdict import decide
+
+    if not any(m.summary.ran for m in measured):
+        reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
+        raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
+    groups = {case.id: case.group or case.id for case in cases}
+    scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
+    return decide([m.summary for m in measured], scores, groups, w.limits(ws), ws.config.project.seed)
+
+
+def _facts(parts: Parts) -> dict[str, str]:
+    from importlib.metadata import version
+    from platform import machine, python_version
+
+    ws = parts.ws
+    facts = {
+        "project": ws.config.project.name,
+        "model": f"{ws.config.model.name} ({w.base_model(ws).id})",
+        "knowledge": parts.knowledge.version if parts.knowledge else "none",
+        "cases": str(len(parts.cases)),
+        "examples": str(len(parts.examples)),
+        "seed": str(ws.config.project.seed),
+        "rung": version("rung"),
+    }
+    return facts | {"python": python_version(), "machine": f"{machine()}, {os.cpu_count()} cores"}
+
+
+def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
+    config = ws.config.model_dump(mode="json", exclude={"limits": True, "prices": True, "project": {"bar": True, "rungs": True}})
+    made = {name: facts[name] for name in ("model", "knowledge", "rung")}
+    told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def as_json(done: Climb) -> dict[str, object]:
+    """The climb as one JSON object: verdict, and each rung's score, interval, parts, cost and latency."""
+    from dataclasses import asdict
+
+    return {
+        "verdict": asdict(done.verdict),
+        "rungs": [asdict(m.summary) for m in done.rungs],
+        "facts": done.facts,
+        "seconds": {stage: round(seconds, 2) for stage, seconds in done.seconds.items()},
+        "folder": str(done.folder),
+    }
+
+
+def _write(done: Climb) -> None:
+    target = done.folder / "climb.json"
+    temporary = target.with_suffix(".tmp")
+    try:
+        temporary.write_text(json.dumps(as_json(done), indent=1, ensure_ascii=False), encoding="utf-8")
+        os.replace(temporary, target)
+    except OSError as error:
+        raise RungError(f"{target} can't be written: {error.strerror}", "free some space or mend the folder's permissions") from None
+
+
+def report(done: Climb) -> Path:
+    """Write the climb's HTML report and return its path."""
+    from rung.report.html import Report, RungReport, write_html
+
+    rungs = [RungReport(m.summary, m.answers, m.scores, m.losses) for m in done.rungs]
+    made = time.strftime("%d %B %Y", time.localtime((done.folder / "climb.json").stat().st_mtime))
+    path = done.folder / "report.html"
+    write_html(Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts), path)
+    return path
+
+
+__all__ = ["Climb", "Measured", "approach", "as_json", "climb", "report"]

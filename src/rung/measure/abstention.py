@@ -1,0 +1,55 @@
+"""Recognises an answer that says it doesn't know, by common English wordings and by the project's own house texts.
+
+It does not judge whether saying so was right; that is the score's work.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rung.measure.metrics import canonical, contains, without_markers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rung.types import Case
+
+SOURCE = r"(documents?|passages?|context|sources?|texts?|excerpts?|handbook|information|material|files?|records?|knowledge base)"
+SAID = r"(stated|mentioned|specified|given|provided|listed|covered|documented|described|recorded|on file|on record)"
+NOT_KNOWING = re.compile(
+    r"\b(i|we) (do not|don't|did not|didn't|cannot|can't|could not|couldn't) (\w+ )?(know|find|answer|tell|say|determine|see)\b"
+    r"|\b(i am|i'm|we are|we're) (not (sure|certain|aware)|unsure|unable to)\b"
+    r"|\b(i|we) (have|found) no (information|answer|record|data|mention)\b"
+    r"|\b(there is|there's|there was|found|contains?|holds?) no (information|answer|record|mention|data)\b"
+    rf"|\b(is|are|was|were) (not|n't) {SAID}\b|\b(isn't|aren't|wasn't|weren't) {SAID}\b|\bnot {SAID}\b"
+    rf"|\b(do|does) ?(not|n't) (say|state|mention|specify|contain|include|cover|answer|provide|give)\b.*\b{SOURCE}?"
+    rf"|\bnot (found |contained |included )?in (the|these|any|our) (given |provided )?{SOURCE}\b"
+    r"|\b(cannot|can't|can not|could not|couldn't) be (determined|answered|found)\b"
+    r"|\b(information|answer) (is |was )?not (available|found|known)\b|\bno (such )?(information|answer|record|entry) (is |was )?(available|found|given)\b"
+)
+WHOLE_TEXTS = frozenset(
+    "unknown|not known|none|no answer|no information|no record|no entry|not found|not available|n/a|na|null|nothing found|no idea|unanswerable".split("|")
+)
+
+
+def abstains(text: str, house: Sequence[str] = ()) -> bool:
+    """Whether the text says that the answer isn't known; `house` holds the project's own wordings for it.
+
+    A house wording counts where the text contains it whole. "Unknown", "n/a" and the like count only as the whole text.
+    """
+    said = canonical(without_markers(text))
+    if said.strip(" .!-*\"'") in WHOLE_TEXTS or NOT_KNOWING.search(said):
+        return True
+    return any(contains(said, wording) for wording in house)
+
+
+def house_wordings(cases: Sequence[Case]) -> tuple[str, ...]:
+    """What unanswerable cases give as their ideal answers and facts: how this project says that it doesn't know."""
+    found: set[str] = set()
+    for case in cases:
+        if case.unanswerable:
+            answers = case.answer if isinstance(case.answer, list) else [case.answer]
+            found.update(one for one in answers if isinstance(one, str))
+            found.update(spelling for group in case.facts for spelling in group)
+    return tuple(sorted(found))

@@ -1,0 +1,40 @@
+"""Chat models behind one protocol, named by a spec such as `bundled:tiny`; refuses names it doesn't know.
+
+| spec | model |
+|---|---|
+| `bundled:tiny` | the small one that ships with the package |
+| `local:<folder>` | a folder in the transformers format |
+| `hf:<owner>/<name>` | a Hugging Face repository |
+| `endpoint:<model>@<base url>` | any OpenAI-compatible server |
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from rung.errors import ModelError
+
+if TYPE_CHECKING:
+    from rung.types import ChatModel
+
+_KINDS = {
+    "bundled": "rung.models.bundled:open_bundled",
+    "local": "rung.models.local:open_local",
+    "hf": "rung.models.hub:open_hub",
+    "endpoint": "rung.models.endpoint:open_endpoint",
+}
+
+
+def load(spec: str, adapter: Path | None = None, **options: object) -> ChatModel:
+    """The model that a spec names, with a LoRA adapter's folder on top if given. Options are those of the kind.
+
+    ModelError where the spec, the path, the adapter or an option is wrong.
+    """
+    kind, _, name = spec.partition(":")
+    if kind not in _KINDS or not name:
+        raise ModelError(f"'{spec}' names no model", f"write one of {', '.join(f'{known}:<name>' for known in _KINDS)}")
+    module, function = _KINDS[kind].split(":")
+    opener = getattr(import_module(module), function)
+    return cast("ChatModel", opener(Path(name).expanduser() if kind == "local" else name, adapter, **options))

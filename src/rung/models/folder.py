@@ -1,0 +1,85 @@
+"""Looks at a model or adapter folder before anything is loaded from it: is all there, is it safe, and what is it called.
+
+It refuses pickled weights and code shipped with a model, since loading either runs what a stranger wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from rung.errors import ModelError
+
+_NAMING = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+_hashes: dict[tuple[str, int, int], str] = {}
+
+
+def check_model(folder: Path) -> None:
+    """Raise ModelError where the folder can't be a model that `local` may load."""
+    if not folder.is_dir():
+        raise ModelError(f"there is no model folder at {folder}", "give the path of a folder with config.json, *.safetensors and tokenizer.json")
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder} holds no config.json", "a model folder in the transformers format has config.json, *.safetensors and tokenizer.json")
+    _check_weights(folder)
+    if not (folder / "tokenizer.json").is_file():
+        raise ModelError(f"{folder} holds no tokenizer.json", "save the fast tokenizer beside the weights: tokenizer.save_pretrained(folder)")
+    if "auto_map" in _json(folder / "config.json"):
+        raise ModelError(f"{folder} wants to run code of its own (auto_map in config.json)", "use a model whose architecture transformers knows")
+
+
+def check_adapter(folder: Path) -> None:
+    """Raise ModelError where the folder can't be an adapter in the format of peft."""
+    if not (folder / "adapter_config.json").is_file():
+        raise ModelError(f"there is no adapter at {folder}", "an adapter folder holds adapter_config.json and adapter_model.safetensors")
+    _check_weights(folder)
+
+
+def _check_weights(folder: Path) -> None:
+    if any(folder.glob("*.safetensors")):
+        return
+    pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
+    if pickled:
+        raise ModelError(
+            f"{folder} holds its weights as {pickled[0]}, a pickle, which can run any code when it is loaded",
+            "convert it to safetensors: model.save_pretrained(folder) with a version of transformers from 5 on",
+        )
+    raise ModelError(f"{folder} holds no *.safetensors", "the weights are missing: copy or download the whole folder")
+
+
+def model_hash(folder: Path) -> str:
+    """64 hex digits over config, tokenizer, chat template and weights."""
+    return _hash([folder / name for name in _NAMING] + sorted(folder.glob("*.safetensors")))
+
+
+def adapter_hash(folder: Path) -> str:
+    """64 hex digits over an adapter's configuration and weights; its place and name don't count."""
+    return _hash([folder / "adapter_config.json", *sorted(folder.glob("*.safetensors"))])
+
+
+def _hash(paths: list[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        if path.is_file():
+            whole.update(f"{path.name} {_file_hash(path)}\n".encode())
+    return whole.hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    """Remembered by path, size and time of change, since weights can be many gigabytes."""
+    stat = path.stat()
+    key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+    if key not in _hashes:
+        with path.open("rb") as file:
+            _hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _hashes[key]
+
+
+def _json(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON: {error}", "the folder is damaged: copy or download it again") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is not a JSON object", "the folder is damaged: copy or download it again")
+    return content

@@ -1,0 +1,159 @@
+"""Keys and values of attention in buffers that are written in place, and blocks of them kept for prompts that begin alike.
+
+It refuses nothing: callers see to it that what they put together belongs together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+BLOCK = 128  # tokens of a kept block; prompts share whole blocks only, so that each is computed in one way alone
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model's attention needs: tensors are (rows, heads, columns, size) for each of `layers`."""
+
+    layers: int
+    heads: int
+    size: int
+    dtype: torch.dtype
+    device: torch.device
+
+    def token_bytes(self) -> int:
+        """Bytes of keys and values of one token."""
+        return 2 * self.layers * self.heads * self.size * self.dtype.itemsize
+
+
+class Slots:
+    """Room for several rows; row i's token j lies in column j, whatever the other rows hold.
+
+    transformers' own DynamicCache copies everything it holds at every token; here a token is written in place.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self.rows = self.columns = 0
+        self.keys: list[torch.Tensor] = []
+        self.values: list[torch.Tensor] = []
+
+    def grow(self, rows: int, columns: int) -> None:
+        """See to it that there are so many rows and columns. Zeros, as what a mask hides is still multiplied."""
+        import torch
+
+        if rows <= self.rows and columns <= self.columns:
+            return
+        size = (max(rows, self.rows), self._shape.heads, max(columns, self.columns), self._shape.size)
+        for held in (self.keys, self.values):
+            for layer in range(self._shape.layers):
+                wider = torch.zeros(size, dtype=self._shape.dtype, device=self._shape.device)
+                if self.rows:
+                    wider[: self.rows, :, : self.columns] = held[layer]
+                    held[layer] = wider
+                else:
+                    held.append(wider)
+        self.rows, self.columns = size[0], size[2]
+
+    def move(self, source: int, target: int, columns: int) -> None:
+        """Copy one row's first columns over another's."""
+        for tensor in (*self.keys, *self.values):
+            tensor[target, :, :columns] = tensor[source, :, :columns]
+
+
+class Line:
+    """One row while its prompt is read. Stands where transformers expects its Cache."""
+
+    def __init__(self, slots: Slots, row: int) -> None:
+        self._slots, self._row = slots, row
+        self.length = 0  # tokens read so far; what lies behind may be overwritten
+
+    def update(self, keys: torch.Tensor, values: torch.Tensor, layer_idx: int, *_: object, **__: object) -> tuple[torch.Tensor, torch.Tensor]:
+        """Called by each layer's attention: (1, heads, n, size) written behind `length`, all columns so far returned."""
+        end, row = self.length + keys.shape[2], slice(self._row, self._row + 1)
+        held = self._slots.keys[layer_idx], self._slots.values[layer_idx]
+        held[0][row, :, self.length : end], held[1][row, :, self.length : end] = keys, values
+        return held[0][row, :, :end], held[1][row, :, :end]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Asked by transformers."""
+        return self.length
+
+    def copy(self, start: int, end: int) -> torch.Tensor:
+        """A copy of columns, shape (2 · layers, heads, end - start, size)."""
+        import torch
+
+        return torch.stack([tensor[self._row, :, start:end] for tensor in (*self._slots.keys, *self._slots.values)])
+
+    def paste(self, block: torch.Tensor) -> None:
+        """Put what `copy` returned behind what has been read."""
+        end = self.length + block.shape[2]
+        for tensor, part in zip((*self._slots.keys, *self._slots.values), block, strict=True):
+            tensor[self._row, :, self.length : end] = part
+        self.length = end
+
+
+@dataclass(frozen=True)
+class Step:
+    """The first rows while each gets one more token, at its own position. Stands where transformers expects its Cache."""
+
+    slots: Slots
+    rows: torch.Tensor  # 0, 1, … n-1
+    positions: torch.Tensor  # shape (n,)
+    columns: int
+
+    def update(self, keys: torch.Tensor, values: torch.Tensor, layer_idx: int, *_: object, **__: object) -> tuple[torch.Tensor, torch.Tensor]:
+        """Called by each layer's attention: (n, heads, 1, size) written at the positions, `columns` returned."""
+        held = self.slots.keys[layer_idx], self.slots.values[layer_idx]
+        held[0][self.rows, :, self.positions], held[1][self.rows, :, self.positions] = keys[:, :, 0], values[:, :, 0]
+        n = keys.shape[0]
+        return held[0][:n, :, : self.columns], held[1][:n, :, : self.columns]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Asked by transformers."""
+        return self.columns - 1
+
+
+class Prefixes:
+    """Blocks of recent prompts, each under the hash of its adapter and of every token up to its end; the least recently
+    used leave when `limit` bytes are full.
+
+    A block is always computed by itself from the blocks before it, so whether it was found here or computed again
+    changes nothing, down to the last bit.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.size = 0  # bytes held
+        self._blocks: OrderedDict[bytes, torch.Tensor] = OrderedDict()
+
+    def get(self, name: bytes) -> torch.Tensor | None:
+        """The block of that name, which counts as used."""
+        block = self._blocks.get(name)
+        if block is not None:
+            self._blocks.move_to_end(name)
+        return block
+
+    def put(self, name: bytes, block: torch.Tensor) -> None:
+        """Keep a block, at the price of the least recently used ones."""
+        if block.nbytes > self._limit or name in self._blocks:
+            return
+        self._blocks[name] = block
+        self.size += block.nbytes
+        while self.size > self._limit:
+            self.size -= self._blocks.popitem(last=False)[1].nbytes
+
+
+def block_names(adapter: str, ids: Sequence[int]) -> Iterator[bytes]:
+    """The name of each whole block of a prompt, its last token excepted: that one has to be computed to be answered."""
+    digest = hashlib.sha256(f"{adapter}/".encode())
+    for start in range(0, (len(ids) - 1) // BLOCK * BLOCK, BLOCK):
+        digest.update(array("q", ids[start : start + BLOCK]).tobytes())
+        yield digest.copy().digest()

@@ -1,0 +1,1 @@
+"""From `rung.toml` to objects: the only place that names back ends."""

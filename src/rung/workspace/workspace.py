@@ -1,0 +1,182 @@
+"""From `rung.toml` to objects: opens what the configuration names, and refuses data that would spoil a measurement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rung.config import Config, read_config
+from rung.errors import ConfigError, DataError
+from rung.types import Case, ChatModel, Embedder, Settings
+
+if TYPE_CHECKING:
+    from rung.approach.prompt import PromptStyle
+    from rung.climb import Climb
+    from rung.knowledge.knowledge import Knowledge
+    from rung.measure.cost import Prices
+    from rung.measure.score import Task
+    from rung.measure.verdict import Limits
+    from rung.tuning.recipe import Recipe
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it, out of how much
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Progress for nobody."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A project's folder and its checked configuration."""
+
+    folder: Path
+    config: Config
+
+    @property
+    def home(self) -> Path:
+        """Where everything that was made is kept."""
+        return self.folder / ".rung"
+
+    def climb(self, progress: Progress = silent, **options: object) -> Climb:
+        """Measure the rungs and decide: `rung.climb.climb`."""
+        from rung.climb import climb
+
+        return climb(self, progress, **options)  # type: ignore[arg-type]
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """The project in `folder`. ConfigError where `rung.toml` is missing or wrong."""
+    return Workspace(folder, read_config(folder / "rung.toml"))
+
+
+def cases(ws: Workspace) -> list[Case]:
+    """The held-out cases, in order of id; labels outside the list are refused."""
+    from rung.measure.cases import check_labels, read_cases
+
+    read = sorted(read_cases(ws.folder / ws.config.project.cases), key=lambda case: case.id)
+    if ws.config.project.task == "classify":
+        check_labels(read, labels(ws))
+    return read
+
+
+def examples(ws: Workspace) -> list[Case]:
+    """The solved examples, none of them held out; empty where the project has none."""
+    from rung.measure.cases import check_labels, check_overlap, read_cases
+
+    if not ws.config.project.examples:
+        return []
+    read = sorted(read_cases(ws.folder / ws.config.project.examples), key=lambda case: case.id)
+    check_overlap(cases(ws), read)
+    if ws.config.project.task == "classify":
+        check_labels(read, labels(ws))
+    return read
+
+
+def labels(ws: Workspace) -> list[str]:
+    """The labels of a `classify` project. ConfigError without a list of texts."""
+    if not ws.config.project.labels:
+        raise ConfigError("a project with task 'classify' needs its labels", 'add labels = "labels.json" under [project]')
+    read = read_json(ws.folder / ws.config.project.labels)
+    if not isinstance(read, list) or not read or not all(isinstance(label, str) for label in read):
+        raise ConfigError(f"{ws.config.project.labels} must hold a JSON list of texts", 'for example ["refund", "delivery"]')
+    return read
+
+
+def read_json(path: Path) -> object:
+    """A JSON file's value. DataError with the line that is wrong."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}", "mend the name in rung.toml or write the file") from None
+    except ValueError as error:
+        raise DataError(f"{path} is not valid JSON: {error}", "mend that line") from None
+
+
+def embedder(ws: Workspace) -> Embedder:
+    """The embedder that the configuration names."""
+    from rung.knowledge.embedders import load
+
+    return load(ws.config.knowledge.embedder)
+
+
+def sync_knowledge(ws: Workspace, progress: Progress = silent) -> Knowledge | None:
+    """Read the documents and bring the index up to date; None where the project has no documents."""
+    from rung.knowledge.knowledge import open_knowledge, sync
+    from rung.knowledge.read import read_folder
+
+    settings = ws.config.knowledge
+    if not settings.folder:
+        return None
+    documents, skipped = read_folder(ws.folder / settings.folder)
+    knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
+    sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total))
+    return knowledge
+
+
+def base_model(ws: Workspace, adapter: Path | None = None, workers: int | None = None) -> ChatModel:
+    """The configured model, with an adapter on top if given. `workers` bounds what runs side by side."""
+    from rung.models import load
+
+    name, options = ws.config.model.name, dict(ws.config.model.options)
+    if workers:
+        options["concurrency" if name.startswith("endpoint:") else "threads"] = workers
+    if name.startswith("local:") and not Path(name[6:]).expanduser().is_absolute():
+        name = f"local:{ws.folder / name[6:]}"
+    return load(name, adapter, **options)
+
+
+def settings(ws: Workspace) -> Settings:
+    """How answers are generated."""
+    return Settings(ws.config.model.max_tokens, ws.config.model.temperature, ws.config.project.seed)
+
+
+def style(ws: Workspace) -> PromptStyle:
+    """The instructions of every rung; for `classify` and `extract` they name the labels or the keys."""
+    from rung.approach.prompt import PromptStyle
+
+    system, project = ws.config.prompt.system, ws.config.project
+    if project.task == "classify":
+        system = f"Answer with one label: {', '.join(labels(ws))}."
+    elif project.task == "extract":
+        schema = read_json(ws.folder / project.json_schema) if project.json_schema else {}
+        keys = list(schema.get("properties", {})) if isinstance(schema, dict) else []
+        system = f"{system} Reply in JSON with the keys {', '.join(keys)}." if keys else system
+    return PromptStyle(system, ws.config.prompt.cite and project.task == "answer")
+
+
+def task(ws: Workspace) -> Task:
+    """What a right answer is."""
+    from rung.measure.score import Task
+
+    project = ws.config.project
+    return Task(
+        kind=project.task,
+        form=project.form or None,
+        labels=tuple(labels(ws)) if project.task == "classify" else (),
+        schema=read_json(ws.folder / project.json_schema) if project.json_schema else None,
+    )
+
+
+def limits(ws: Workspace) -> Limits:
+    """The bar and the constraints."""
+    from rung.measure.verdict import Limits
+
+    return Limits(bar=ws.config.project.bar, **ws.config.limits.model_dump())
+
+
+def prices(ws: Workspace) -> Prices:
+    """The price table."""
+    from rung.measure.cost import Prices
+
+    return Prices(**ws.config.prices.model_dump())
+
+
+def recipe(ws: Workspace) -> Recipe:
+    """How adapters are trained."""
+    from rung.tuning.recipe import Recipe
+
+    chosen = ws.config.tuning.model_dump(exclude={"gold_probability"})
+    return Recipe(seed=ws.config.project.seed, **chosen)
