@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SPECIAL = ["<s>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
 TEMPLATE = (
@@ -19,19 +23,28 @@ _TEXT = (
 )
 
 
-def save_random_model(folder: Path, seed: int = 0, window: int = 2048) -> Path:
-    """Write config.json, model.safetensors, tokenizer.json and the chat template; the folder."""
+def save_random_model(folder: Path, seed: int = 0, window: int = 2048, *, ascii_only: bool = True, layers: int = 2) -> Path:
+    """Write config.json, model.safetensors, tokenizer.json and the chat template; the folder.
+
+    It babbles, and ends its turn now and then. With `ascii_only` it never says half a UTF-8 character.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = _tokenizer(window)
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=window, initializer_range=0.3, tie_word_embeddings=True,
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=window, initializer_range=0.3, tie_word_embeddings=False,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model = LlamaForCausalLM(config)
+    if ascii_only:
+        kept = [index for token, index in tokenizer.get_vocab().items() if _is_ascii(tokenizer.decode([index])) or token == "<|end|>"]
+        silent = torch.ones(len(tokenizer), dtype=torch.bool)
+        silent[kept] = False
+        model.lm_head.weight.data[silent] = 0.0  # among so many others, a logit of 0 is never the largest
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -52,7 +65,11 @@ def save_random_adapter(model: Path, folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def _tokenizer(window: int) -> object:
+def _is_ascii(text: str) -> bool:
+    return text.isascii() and text.isprintable() and not text.startswith("<")
+
+
+def _tokenizer(window: int) -> PreTrainedTokenizerFast:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

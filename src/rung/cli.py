@@ -10,7 +10,12 @@ import typer
 
 from rung.errors import RungError
 
-app = typer.Typer(no_args_is_help=True, help="Prompt, RAG, fine-tune or both? Measure it on your own documents and questions.", rich_markup_mode="markdown")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Prompt, RAG, fine-tune or both? Measure it on your own documents and questions. --debug shows tracebacks.",
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
 Folder = Annotated[Path, typer.Argument(help="The project's folder, which holds rung.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Requests side by side (endpoint) or threads (local model).")]
@@ -28,8 +33,8 @@ def init(folder: Folder = Path()) -> None:
 @app.command(epilog="Example: `rung check shop`")
 def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
     """Read everything and report what is wrong, without asking or training a model."""
+    from rung.show import show_check
     from rung.workspace.check import check_project
-    from rung.workspace.show import show_check
 
     show_check(check_project(folder), as_json)
 
@@ -37,12 +42,9 @@ def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
 @app.command(epilog="Example: `rung index shop`")
 def index(folder: Folder = Path(), as_json: AsJson = False) -> None:
     """Bring the index up to date with the documents."""
-    from rung.workspace.show import progress, show_sync
-    from rung.workspace.workspace import open_workspace, sync_report
+    from rung.show import index_and_show
 
-    with progress(quiet=as_json) as bar:
-        done = sync_report(open_workspace(folder), bar)
-    show_sync(done, as_json)
+    index_and_show(folder, as_json)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')
@@ -53,7 +55,7 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, streamed, and show the sources."""
-    from rung.workspace.show import ask_and_show
+    from rung.show import ask_and_show
 
     ask_and_show(folder, question, rung, as_json)
 
@@ -65,7 +67,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
-    from rung.workspace.show import train_and_show
+    from rung.show import train_and_show
 
     train_and_show(folder, rung, as_json)
 
@@ -78,7 +80,7 @@ def climb(
     as_json: AsJson = False,
 ) -> None:
     """Measure every rung on the held-out cases, decide, and write the report."""
-    from rung.workspace.show import climb_and_show
+    from rung.show import climb_and_show
 
     climb_and_show(folder, tuple(rung or ()), workers, as_json)
 
@@ -86,7 +88,7 @@ def climb(
 @app.command(epilog="Example: `rung report shop`")
 def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
     """Show the last climb again and write its report anew, without asking a model."""
-    from rung.workspace.show import climb_and_show
+    from rung.show import climb_and_show
 
     climb_and_show(folder, (), None, as_json)
 

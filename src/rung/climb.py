@@ -9,18 +9,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rung.approach.approach import Approach, answer_all
 from rung.approach.ladder import LADDER
 from rung.approach.source import Everything, Nearest, Nothing, Search, Source, nearest
-from rung.errors import ModelError, RungError
+from rung.errors import ConfigError, ModelError, RungError
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
+    from rung.report.html import Report
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Stages:
 
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def timed(self, stage: str, work: Callable[[], object]) -> object:
+    def timed(self, stage: str, work: Callable[[], T]) -> T:
         """Do the work and add its time to the stage's."""
         started = time.perf_counter()
         try:
@@ -82,15 +85,15 @@ def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (),
     """
     stages = Stages()
     cases, examples = w.cases(ws), w.examples(ws)
-    knowledge = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
-    parts = Parts(ws, cases, examples, knowledge, progress, workers)  # type: ignore[arg-type]
+    synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
+    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers)
     facts = _facts(parts)
     folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = tuple(rungs) or ws.config.project.rungs or tuple(LADDER)
     measured = tuple(_measure(parts, name, folder, stages) for name in LADDER if name in chosen)
     verdict = stages.timed("decide", lambda: _decide(ws, measured, cases))
-    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds)  # type: ignore[arg-type]
+    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds)
     _write(done)
     return done
 
@@ -165,7 +168,7 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
     from rung.measure.evaluate import evaluate
     from rung.measure.summary import skipped, summarise
 
-    reason = str(stages.timed("open", lambda: unavailable(parts, name)))
+    reason = stages.timed("open", lambda: unavailable(parts, name))
     if reason:
         return Measured(skipped(name, reason))
     stages.timed("train" if LADDER[name].trained_on else "open", lambda: _model(parts, LADDER[name].model))
@@ -247,15 +250,31 @@ def _write(done: Climb) -> None:
         raise RungError(f"{target} can't be written: {error.strerror}", "free some space or mend the folder's permissions") from None
 
 
-def report(done: Climb) -> Path:
-    """Write the climb's HTML report and return its path."""
-    from rung.report.html import Report, RungReport, write_html
+def as_report(done: Climb) -> Report:
+    """The climb as the report wing takes it."""
+    from rung.report.html import Report, RungReport
 
     rungs = [RungReport(m.summary, m.answers, m.scores, m.losses) for m in done.rungs]
     made = time.strftime("%d %B %Y", time.localtime((done.folder / "climb.json").stat().st_mtime))
+    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts)
+
+
+def report(done: Climb) -> Path:
+    """Write the climb's HTML report and return its path."""
+    from rung.report.html import write_html
+
     path = done.folder / "report.html"
-    write_html(Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts), path)
+    write_html(as_report(done), path)
     return path
 
 
-__all__ = ["Climb", "Measured", "approach", "as_json", "climb", "report"]
+def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach:
+    """A rung ready to be asked. ConfigError for an unknown name, ModelError where it can't run here."""
+    if name not in LADDER:
+        raise ConfigError(f"there is no rung '{name}'", f"the rungs are {', '.join(LADDER)}")
+    synced = w.sync_knowledge(ws, progress)
+    parts = Parts(ws, w.cases(ws), w.examples(ws), synced[0] if synced else None, progress, None)
+    reason = unavailable(parts, name)
+    if reason:
+        raise ModelError(f"{name} can't run here: {reason}", "choose another rung with --rung")
+    return approach(parts, name)

@@ -120,7 +120,8 @@ def _explain(path: Path, error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
     if first["type"] != "extra_forbidden":
-        return ConfigError(f"{path.name}: {'.'.join(where)}: {first['msg'].lower()}", "the reference of rung.toml is in docs/reference/config.md")
+        hint = "the reference of rung.toml is in docs/reference/config.md"
+        return ConfigError(f"{path.name}: {'.'.join(where)}: {first['msg'].lower()}", hint)
     known = known_keys(where[:-1])
     near = difflib.get_close_matches(where[-1], known, 1, 0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"

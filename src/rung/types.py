@@ -84,8 +84,10 @@ class Embedder(Protocol):
 class Index(Protocol):
     """Passages with vectors and words, changed as one commit: a reader sees the old state or the new one."""
 
-    def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors) -> None:
-        """Remove every passage of the document paths `remove`, then add passages with vectors (len(add), d)."""
+    def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors) -> str:
+        """Remove every passage of the document paths `remove`, then add passages with vectors (len(add), d).
+
+        Returns the name of the new state, which can be opened again; the old one stays until then."""
 
     def dense(self, vector: Vectors, k: int) -> list[Hit]:
         """The k nearest by cosine to one vector of shape (d,)."""

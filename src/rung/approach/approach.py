@@ -20,7 +20,7 @@ class Approach:
     name: str
     model: ChatModel
     source: Source
-    style: PromptStyle = PromptStyle()
+    style: PromptStyle = field(default_factory=PromptStyle)
     settings: Settings = field(default_factory=Settings)
 
     @property

@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from rung.types import Case
 
 SOURCE = r"(documents?|passages?|context|sources?|texts?|excerpts?|handbook|information|material|files?|records?|knowledge base)"
-SAID = r"(stated|mentioned|specified|given|provided|listed|covered|documented|described|recorded|on file|on record)"
+STATED = r"(stated|mentioned|specified|documented|known|on file|on record)"  # said of knowledge alone
+GIVEN = r"(given|provided|listed|covered|described|recorded|included|contained|found|available)"  # said of goods and fees, too
 NOT_KNOWING = re.compile(
-    r"\b(i|we) (do not|don't|did not|didn't|cannot|can't|could not|couldn't) (\w+ )?(know|find|answer|tell|say|determine|see)\b"
+    r"\b(i|we) (do not|don't|did not|didn't|cannot|can't|could not|couldn't) (\w+ )?(know|find|answer|tell|say|determine)\b"
     r"|\b(i am|i'm|we are|we're) (not (sure|certain|aware)|unsure|unable to)\b"
-    r"|\b(i|we) (have|found) no (information|answer|record|data|mention)\b"
-    r"|\b(there is|there's|there was|found|contains?|holds?) no (information|answer|record|mention|data)\b"
-    rf"|\b(is|are|was|were) (not|n't) {SAID}\b|\b(isn't|aren't|wasn't|weren't) {SAID}\b|\bnot {SAID}\b"
-    rf"|\b(do|does) ?(not|n't) (say|state|mention|specify|contain|include|cover|answer|provide|give)\b.*\b{SOURCE}?"
-    rf"|\bnot (found |contained |included )?in (the|these|any|our) (given |provided )?{SOURCE}\b"
+    r"|\b(i|we|there is|there's|there was|contains?|holds?|ha(s|ve)|found) no (information|answer|record|mention|data)\b"
+    rf"|\b(not|isn't|aren't|wasn't|weren't) {STATED}\b"
+    rf"|\b(not|isn't|aren't|wasn't|weren't) ({GIVEN} )?(in|by) (the|these|any|our) (given |provided )?{SOURCE}\b"
+    rf"|\b{SOURCE} (do not|don't|does not|doesn't) (say|state|mention|specify|contain|include|cover|answer|provide|give|tell)\b"
     r"|\b(cannot|can't|can not|could not|couldn't) be (determined|answered|found)\b"
-    r"|\b(information|answer) (is |was )?not (available|found|known)\b|\bno (such )?(information|answer|record|entry) (is |was )?(available|found|given)\b"
+    r"|\b(information|answer) (is |was )?(not|isn't) (available|found|known)\b"
+    r"|\bno (such )?(information|answer|record|entry|data) (is |was )?(available|found|given)\b"
 )
 WHOLE_TEXTS = frozenset(
     "unknown|not known|none|no answer|no information|no record|no entry|not found|not available|n/a|na|null|nothing found|no idea|unanswerable".split("|")

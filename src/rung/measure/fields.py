@@ -113,10 +113,6 @@ def _paired(said: list[Json], gold: list[Json]) -> int:
 def _equal(said: Json, gold: Json) -> bool:
     if isinstance(said, str) and isinstance(gold, str):
         return canonical(said) == canonical(gold)
-    if isinstance(said, bool) or isinstance(gold, bool):
-        return said is gold
-    return type(said) is type(gold) and said == gold or _is_number(said) and _is_number(gold) and said == gold
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(said, int | float) and isinstance(gold, int | float):
+        return said == gold and isinstance(said, bool) is isinstance(gold, bool)
+    return type(said) is type(gold) and bool(said == gold)

@@ -34,7 +34,7 @@ def load(spec: str, adapter: Path | None = None, **options: object) -> ChatModel
     """
     kind, _, name = spec.partition(":")
     if kind not in _KINDS or not name:
-        raise ModelError(f"'{spec}' names no model", f"write one of {', '.join(f'{known}:<name>' for known in _KINDS)}")
+        raise ModelError(f"{spec!r} names no model", f"write one of {', '.join(f'{known}:<name>' for known in _KINDS)}")
     module, function = _KINDS[kind].split(":")
     opener = getattr(import_module(module), function)
     return cast("ChatModel", opener(Path(name).expanduser() if kind == "local" else name, adapter, **options))

@@ -1,68 +1,128 @@
-"""Several LoRA adapters on one loaded base model, one of them or none in use at a time.
+"""Several LoRA adapters in peft's format on one loaded base model, one of them or none in use at a time.
 
-It refuses adapters that don't fit the base, and never merges one into it: adding and subtracting would leave traces, so
-that answers came to depend on which adapters were loaded before.
+It refuses adapters that don't fit the base before it touches the model, and never merges one into it: adding and
+subtracting would leave traces, so that answers came to depend on which adapters were loaded before.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rung.errors import ModelError
 from rung.models.folder import adapter_hash, check_adapter
+from rung.types import Json
+
+if TYPE_CHECKING:
+    import torch
+
+_KEY = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
+_PLAIN = {"use_dora": False, "modules_to_save": None, "bias": "none", "fan_in_fan_out": False}  # all that is served
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """What LoRA adds to a linear layer: x ↦ up · (down · x), with the scale already in `up` (arXiv 2106.09685)."""
+
+    down: torch.Tensor  # (rank, in), float32
+    up: torch.Tensor  # (out, rank), float32
 
 
 class Adapters:
-    """Callers hold the engine's lock: loading and switching change the model that the decoding loop runs."""
+    """Callers hold the engine's lock: loading and switching change what the decoding loop runs."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._wrapped: Any = None  # peft's wrapper; its layers live inside the model, which is still run directly
-        self._loaded: set[str] = set()
-        self._current: str | None = ""  # None: unknown, since loading switches layers on
+        self._loaded: dict[str, dict[str, LowRank]] = {"": {}}
+        self._hooked: set[str] = set()
+        self._current: dict[str, LowRank] = {}
 
     def load(self, folder: Path) -> str:
         """The adapter's name, which is its hash; loading it twice costs nothing. ModelError where it does not fit."""
         check_adapter(folder)
         name = adapter_hash(folder)[:32]
         if name not in self._loaded:
-            _check_kind(folder)
-            self._attach(folder, name)
-            self._loaded.add(name)
-            self._current = None
+            layers = _read(folder, self._model)
+            for layer in layers.keys() - self._hooked:
+                self._model.get_submodule(layer).register_forward_hook(self._hook(layer))
+                self._hooked.add(layer)
+            self._loaded[name] = layers
         return name
 
     def use(self, name: str) -> None:
         """Answer with this adapter from now on; "" is the bare base model."""
-        if name == self._current:
-            return
-        if name:
-            self._wrapped.base_model.enable_adapter_layers()
-            self._wrapped.set_adapter(name, inference_mode=True)
-        elif self._wrapped is not None:
-            self._wrapped.base_model.disable_adapter_layers()
-        self._current = name
+        self._current = self._loaded[name]
 
-    def _attach(self, folder: Path, name: str) -> None:
-        from peft import PeftModel
+    def _hook(self, layer: str) -> Callable[[Any, tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor | None]:
+        from torch.nn.functional import linear
 
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", category=FutureWarning)  # peft reads a name that transformers will drop
-                warnings.filterwarnings("error", message=".*missing adapter keys.*")
-                if self._wrapped is None:
-                    self._wrapped = PeftModel.from_pretrained(self._model, str(folder), adapter_name=name).eval()
-                else:
-                    self._wrapped.load_adapter(str(folder), adapter_name=name)
-        except (RuntimeError, ValueError, KeyError, UserWarning) as error:
-            hint = "an adapter only fits the base model that it was trained on"
-            raise ModelError(f"the adapter at {folder} does not fit the model: {str(error).splitlines()[0]}", hint) from error
+        def add(_: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor | None:
+            low = self._current.get(layer)
+            if low is None:
+                return None
+            return output + linear(linear(inputs[0].to(low.down.dtype), low.down), low.up).to(output.dtype)
+
+        return add
 
 
-def _check_kind(folder: Path) -> None:
-    kind = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get("peft_type")
+def _read(folder: Path, model: Any) -> dict[str, LowRank]:
+    """Every layer's matrices by the layer's name, or ModelError where any of them has no place in the model."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    _check_kind(folder, config)
+    try:
+        tensors = {name: tensor for path in sorted(folder.glob("*.safetensors")) for name, tensor in load_file(path).items()}
+    except SafetensorError as error:
+        raise ModelError(f"the weights of the adapter at {folder} are damaged: {error}", "train it again, or copy the whole folder") from error
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        match = _KEY.fullmatch(name)
+        if not match:
+            raise _misfit(folder, f"'{name}' is no matrix of LoRA")
+        found.setdefault(match[1], {})[match[2]] = tensor
+    if not found:
+        raise _misfit(folder, "it holds no matrices")
+    return {layer: _low_rank(folder, model, config, layer, pair) for layer, pair in found.items()}
+
+
+def _low_rank(folder: Path, model: Any, config: dict[str, Json], layer: str, pair: dict[str, torch.Tensor]) -> LowRank:
+    import torch
+
+    if pair.keys() != {"A", "B"}:
+        raise _misfit(folder, f"one of the two matrices of '{layer}' is missing")
+    down, up = pair["A"], pair["B"]
+    place = dict(model.named_modules()).get(layer)
+    if not isinstance(place, torch.nn.Linear):
+        raise _misfit(folder, f"the model has no linear layer '{layer}'")
+    rank = _pattern(config.get("rank_pattern"), layer, config["r"])
+    if down.shape != (rank, place.in_features) or up.shape != (place.out_features, rank):
+        raise _misfit(folder, f"'{layer}' is {place.in_features} → {place.out_features} in the model and otherwise in the adapter")
+    alpha = _pattern(config.get("alpha_pattern"), layer, config["lora_alpha"])
+    scale = alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
+    target = place.weight.device
+    return LowRank(down.to(target, torch.float32), (up.to(torch.float32) * scale).to(target))
+
+
+def _pattern(patterns: dict[str, Any] | None, layer: str, default: Any) -> Any:
+    """A layer's own rank or alpha, by the rule of peft: the pattern is a regular expression for the end of its name."""
+    return next((value for key, value in (patterns or {}).items() if re.match(rf"(.*\.)?({key})$", layer)), default)
+
+
+def _check_kind(folder: Path, config: dict[str, Json]) -> None:
+    kind = config.get("peft_type")
     if kind != "LORA":
         raise ModelError(f"the adapter at {folder} is of kind {kind}, only LORA can be served", "train it as LoRA, or merge it into its base model")
+    for key, plain in _PLAIN.items():
+        if config.get(key, plain) != plain:
+            raise ModelError(f"the adapter at {folder} was trained with {key} = {config[key]}", "plain LoRA can be served; merge others into their base")
+
+
+def _misfit(folder: Path, why: str) -> ModelError:
+    return ModelError(f"the adapter at {folder} does not fit the model: {why}", "an adapter only fits the base model that it was trained on")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import TypeGuard
 
 from rung.errors import ModelError
 
@@ -54,7 +55,13 @@ def model_hash(folder: Path) -> str:
 
 def adapter_hash(folder: Path) -> str:
     """64 hex digits over an adapter's configuration and weights; its place and name don't count."""
-    return _hash([folder / "adapter_config.json", *sorted(folder.glob("*.safetensors"))])
+    settings = {name: sorted(value) if _names(value) else value for name, value in _json(folder / "adapter_config.json").items()}
+    whole = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())  # peft writes its sets in any order
+    return hashlib.sha256(f"{whole.hexdigest()} {_hash(sorted(folder.glob('*.safetensors')))}".encode()).hexdigest()
+
+
+def _names(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _hash(paths: list[Path]) -> str:

@@ -10,11 +10,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from rung.errors import ModelError
+from rung.errors import MissingExtra, ModelError
 from rung.models.folder import check_model, model_hash
 from rung.models.options import chosen
 from rung.models.template import encode_prompt
@@ -57,6 +58,8 @@ class LocalModel:
 def open_local(folder: Path, adapter: Path | None = None, **options: object) -> LocalModel:
     """A model on the process's engine for this folder. Options: see `engine.Options`. Raises ModelError."""
     check_model(folder)
+    if any(find_spec(name) is None for name in ("torch", "transformers", "peft")):
+        raise MissingExtra("a model on this machine", "local")
     from rung.models.engine import Engine, Options
 
     key = (model_hash(folder), chosen(Options, options))

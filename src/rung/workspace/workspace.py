@@ -14,8 +14,7 @@ from rung.types import Case, ChatModel, Embedder, Settings
 
 if TYPE_CHECKING:
     from rung.approach.prompt import PromptStyle
-    from rung.climb import Climb
-    from rung.knowledge.knowledge import Knowledge
+    from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
     from rung.measure.score import Task
     from rung.measure.verdict import Limits
@@ -40,11 +39,6 @@ class Workspace:
         """Where everything that was made is kept."""
         return self.folder / ".rung"
 
-    def climb(self, progress: Progress = silent, **options: object) -> Climb:
-        """Measure the rungs and decide: `rung.climb.climb`."""
-        from rung.climb import climb
-
-        return climb(self, progress, **options)  # type: ignore[arg-type]
 
 
 def open_workspace(folder: Path) -> Workspace:
@@ -102,8 +96,8 @@ def embedder(ws: Workspace) -> Embedder:
     return load(ws.config.knowledge.embedder)
 
 
-def sync_knowledge(ws: Workspace, progress: Progress = silent) -> Knowledge | None:
-    """Read the documents and bring the index up to date; None where the project has no documents."""
+def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledge, SyncReport] | None:
+    """Read the documents and bring the index up to date, and what changed; None where the project has no documents."""
     from rung.knowledge.knowledge import open_knowledge, sync
     from rung.knowledge.read import read_folder
 
@@ -112,8 +106,7 @@ def sync_knowledge(ws: Workspace, progress: Progress = silent) -> Knowledge | No
         return None
     documents, skipped = read_folder(ws.folder / settings.folder)
     knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
-    sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total))
-    return knowledge
+    return knowledge, sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total))
 
 
 def base_model(ws: Workspace, adapter: Path | None = None, workers: int | None = None) -> ChatModel:

@@ -1,0 +1,52 @@
+"""Words hashed into a few hundred dimensions: no weights, no dependency, for tests and closed corners; knows no synonyms."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rung.types import Vectors
+
+WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Hashing:
+    """Signed feature hashing (Weinberger et al. 2009) of lower-case words, weighted by 1 + log of their count."""
+
+    dimensions: int = 256
+    limit: int = 100_000
+
+    @property
+    def id(self) -> str:
+        """The dimensions are all there is to it."""
+        return f"hashing-{self.dimensions}"
+
+    def embed(self, texts: Sequence[str], *, query: bool = False) -> Vectors:
+        """float32, shape (len(texts), dimensions), rows of length 1; a text without words is the first axis."""
+        import numpy as np
+
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        for row, text in enumerate(texts):
+            words = WORD.findall(text.lower())
+            for word in set(words):
+                digest = hashlib.blake2b(word.encode(), digest_size=8).digest()
+                slot = int.from_bytes(digest[:4], "big") % self.dimensions
+                vectors[row, slot] += (1 if digest[4] & 1 else -1) * (1 + np.log(words.count(word)))
+            if not vectors[row].any():
+                vectors[row, 0] = 1
+        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+    def count(self, text: str) -> int:
+        """Words and marks."""
+        return len(re.findall(r"\w+|[^\w\s]", text))
+
+
+def open_hashing(name: str = "", **options: int) -> Hashing:
+    """`hashing` or `hashing:<dimensions>`."""
+    return Hashing(int(name), **options) if name else Hashing(**options)

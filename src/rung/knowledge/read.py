@@ -1,0 +1,89 @@
+"""Reads a folder of files into documents and names each file it could not read. It refuses to follow links out of the folder."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rung.errors import DataError
+from rung.knowledge.reading import Unreadable, titled
+from rung.types import Document
+
+VERSION = "1"  # raise it when a reader would make another text of the same bytes
+
+READERS = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".mdx": "markdown",
+    ".txt": "text",
+    ".text": "text",
+    ".rst": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+}
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was not read, and why."""
+
+    path: str
+    reason: str
+
+
+def read_folder(folder: Path, recall: Callable[[str, str], Document | None] | None = None) -> tuple[list[Document], list[Skipped]]:
+    """All documents under a folder in order of path, and the files that were skipped.
+
+    Hidden files and folders are passed over silently. `recall(path, hash)` may return a document as read before, which
+    saves parsing it again. Raises DataError where the folder is missing or holds nothing that can be read.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}", "name the folder of your documents under [knowledge] in rung.toml")
+    documents: list[Document] = []
+    skipped: list[Skipped] = []
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            documents.append(_read(path, name, recall))
+        except Unreadable as error:
+            skipped.append(Skipped(name, str(error)))
+        except OSError as error:
+            skipped.append(Skipped(name, f"could not be opened: {error.strerror or error}"))
+    if not documents:
+        why = f" ({len(skipped)} skipped: {skipped[0].path} {skipped[0].reason})" if skipped else ""
+        raise DataError(f"{folder} holds no document that can be read{why}", f"put files there that end in {', '.join(READERS)}")
+    return documents, skipped
+
+
+def read_document(raw: bytes, name: str) -> Document:
+    """One document from a file's bytes. Raises Unreadable with the reason."""
+    suffix = Path(name).suffix.lower()
+    if suffix not in READERS:
+        raise Unreadable(f"has no reader for '{suffix}'" if suffix else "has no ending that tells its format")
+    reading = importlib.import_module(f"rung.knowledge.readers.{READERS[suffix]}").read(raw)
+    if not reading.text.strip():
+        raise Unreadable("holds no text" + (", it may be scanned" if suffix == ".pdf" else ""))
+    return Document(name, reading.text, titled(reading, name), _hash(raw), reading.meta)
+
+
+def _read(path: Path, name: str, recall: Callable[[str, str], Document | None] | None) -> Document:
+    raw = path.read_bytes()
+    known = recall(name, _hash(raw)) if recall else None
+    return known or read_document(raw, name)
+
+
+def _hash(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    root = folder.resolve()
+    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
+        hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
+        if not hidden and path.is_file() and path.resolve().is_relative_to(root):
+            yield path

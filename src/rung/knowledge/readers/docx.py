@@ -1,0 +1,13 @@
+"""Reads Word documents as Markdown through kreuzberg: headings and tables kept. It refuses old .doc files."""
+
+from __future__ import annotations
+
+from rung.knowledge.reading import Reading
+from rung.knowledge.readers.kreuzberg import markdown
+
+MIME = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+def read(raw: bytes) -> Reading:
+    """The text as Markdown. Raises Unreadable."""
+    return Reading(markdown(raw, MIME))

@@ -1,0 +1,29 @@
+"""The one seam to kreuzberg, which turns HTML, DOCX and PDF into Markdown. It refuses its cache and its OCR."""
+
+from __future__ import annotations
+
+import re
+
+from rung.errors import MissingExtra
+from rung.knowledge.reading import Unreadable
+
+
+def markdown(raw: bytes, mime: str) -> str:
+    """A file's bytes as Markdown with LF line ends. Raises Unreadable with the reason, MissingExtra without kreuzberg."""
+    try:
+        from kreuzberg import ExtractionConfig, KreuzbergError, extract_bytes_sync
+    except ImportError:
+        raise MissingExtra("reading HTML, Word and PDF files", "pdf") from None
+    if not raw.strip():
+        return ""
+    try:
+        content = extract_bytes_sync(raw, mime, ExtractionConfig(output_format="markdown", use_cache=False, disable_ocr=True)).content
+    except KreuzbergError as error:
+        raise Unreadable(_reason(str(error))) from None
+    return re.sub(r"[ \t]+$", "", content.replace("\r\n", "\n").replace("\r", "\n"), flags=re.MULTILINE)
+
+
+def _reason(message: str) -> str:
+    if "password" in message.lower() or "encrypt" in message.lower():
+        return "is encrypted"
+    return f"is damaged or not what its ending says ({message.splitlines()[0][:120]})"

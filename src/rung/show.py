@@ -1,0 +1,169 @@
+"""What the command line prints: progress on stderr, results on stdout, as text or as one JSON object."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung.errors import ConfigError
+from rung.workspace.workspace import Progress, open_workspace
+
+if TYPE_CHECKING:
+    from rung.knowledge.knowledge import SyncReport
+    from rung.types import Answer
+    from rung.workspace.check import Checked
+
+
+@contextmanager
+def progress(*, quiet: bool = False) -> Iterator[Progress]:
+    """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True, quiet=quiet)
+    if not console.is_terminal or quiet:
+        yield _lines(console)
+        return
+    columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield update
+
+
+def _lines(console: Any) -> Progress:
+    finished: set[str] = set()
+
+    def update(what: str, done: int, total: int) -> None:
+        if done >= total and what not in finished:
+            finished.add(what)
+            console.print(f"{what}: {total}", highlight=False)
+
+    return update
+
+
+def print_json(value: object) -> None:
+    """One JSON object on stdout."""
+    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    print(json.dumps(plain, ensure_ascii=False, indent=1, default=str))
+
+
+def show_check(checked: Checked, as_json: bool) -> None:
+    """Counts and warnings."""
+    if as_json:
+        print_json(checked)
+        return
+    print(f"{checked.project}: {checked.cases} cases in {checked.groups} groups ({checked.unanswerable} unanswerable)")
+    print(f"{checked.examples} examples")
+    print(f"{checked.documents} documents read, {len(checked.skipped)} skipped")
+    for path, reason in checked.skipped:
+        print(f"  skipped {path}: {reason}")
+    for warning in checked.warnings:
+        print(f"warning: {warning}")
+
+
+def index_and_show(folder: Path, as_json: bool) -> None:
+    """Sync the index and say what changed."""
+    from rung.workspace.workspace import sync_knowledge
+
+    with progress(quiet=as_json) as bar:
+        synced = sync_knowledge(open_workspace(folder), bar)
+    if synced is None:
+        raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
+    knowledge, report = synced
+    if as_json:
+        print_json(asdict(report) | {"version": knowledge.version})
+    else:
+        _show_sync(report, knowledge.version)
+
+
+def _show_sync(report: SyncReport, version: str) -> None:
+    counts = {name: len(value) if isinstance(value, (tuple, list)) else value for name, value in asdict(report).items()}
+    print(", ".join(f"{count} {name}" for name, count in counts.items()))
+    for skipped in report.skipped:
+        print(f"  skipped {skipped.path}: {skipped.reason}")
+    print(f"knowledge: {version}")
+
+
+def ask_and_show(folder: Path, question: str, rung: str, as_json: bool) -> None:
+    """Answer as it is spoken, then the sources it stands on."""
+    from rung.approach.approach import answer_stream
+    from rung.climb import open_rung
+    from rung.types import Answer
+
+    with progress(quiet=as_json) as bar:
+        ready = open_rung(open_workspace(folder), rung, bar)
+    started = False
+    for piece in answer_stream(ready, question):
+        if isinstance(piece, Answer):
+            print_json(piece) if as_json else _show_sources(piece)
+        elif not as_json:
+            text = piece if started else piece.lstrip()
+            started = started or bool(text)
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
+def _show_sources(answer: Answer) -> None:
+    print()
+    cited = {citation.marker for citation in answer.citations}
+    for number, hit in enumerate(answer.hits, 1):
+        mark = "*" if number in cited else " "
+        place = " > ".join(hit.passage.headings) or hit.passage.document
+        print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}  {place}")
+    if answer.dropped:
+        print(f"  {answer.dropped} passages left out: the window was full")
+    usage, seconds = answer.usage, answer.retrieval_seconds + answer.generation_seconds
+    print(f"  {usage.prompt} + {usage.completion} tokens ({usage.cached} cached), {seconds:.2f} s")
+
+
+def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
+    """Train the adapter behind a rung and say where it is."""
+    from rung.approach.ladder import LADDER
+    from rung.workspace.training import train_adapter
+    from rung.workspace.workspace import examples, sync_knowledge
+
+    if rung not in LADDER or not LADDER[rung].trained_on:
+        raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
+    ws = open_workspace(folder)
+    with progress(quiet=as_json) as bar:
+        synced = sync_knowledge(ws, bar) if LADDER[rung].model == "raft" else None
+        adapter, losses = train_adapter(ws, examples(ws), synced[0] if synced else None, bar)
+    if as_json:
+        print_json({"adapter": str(adapter), "losses": losses})
+    else:
+        print(f"adapter: {adapter}")
+
+
+def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool) -> None:
+    """Climb, print the table, the time of each stage, the verdict and the report's path."""
+    from rung import climb as climbing
+
+    started = time.perf_counter()
+    with progress(quiet=as_json) as bar:
+        done = climbing.climb(open_workspace(folder), bar, rungs, workers)
+        path = climbing.report(done)
+    if as_json:
+        print_json(climbing.as_json(done) | {"report": str(path)})
+        return
+    from rich.console import Console
+
+    from rung.report.terminal import table
+
+    table(climbing.as_report(done), Console())
+    stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
+    print(f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
+    print(f"verdict: {done.verdict.sentence}")
+    print(f"report: {path}")

@@ -1,0 +1,49 @@
+"""Writes a small project to start from; never overwrites a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rung.errors import DataError
+
+TOML = """\
+# Every key: docs/reference/config.md
+[project]
+name = "{name}"
+task = "answer"          # answer, extract or classify
+cases = "cases.jsonl"    # held-out questions: measured on, never trained on
+bar = 0.8                # share that must be right
+# examples = "examples.jsonl"   # solved examples for few-shot and tuning, none of them in cases.jsonl
+
+[model]
+name = "bundled:tiny"    # or local:<folder>, hf:<owner>/<name>, endpoint:<model>@<base url>
+
+[knowledge]
+folder = "docs"
+
+[prompt]
+system = "Answer the question from the passages."
+"""
+DOCUMENT = "# Returns\n\nA parcel can be returned within 30 days. Returns are sent to the Bremholt warehouse.\n"
+CASES: tuple[dict[str, object], ...] = (
+    {"id": "returns-1", "question": "Within how many days can a parcel be returned?", "answer": "30 days"},
+    {"id": "returns-2", "question": "Where are returns sent?", "answer": "the Bremholt warehouse"},
+)
+
+
+def init_project(folder: Path) -> list[Path]:
+    """Write rung.toml, a document and two cases; the paths written. DataError where rung.toml is there already."""
+    config = folder / "rung.toml"
+    if config.exists():
+        raise DataError(f"{config} is there already", "choose another folder, or edit it")
+    files = {config: TOML.format(name=folder.resolve().name), folder / "docs" / "returns.md": DOCUMENT}
+    rows = [case | {"evidence": [{"document": "returns.md"}]} for case in CASES]
+    files[folder / "cases.jsonl"] = "".join(json.dumps(row) + "\n" for row in rows)
+    written = []
+    for path, text in files.items():
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            written.append(path)
+    return written

@@ -1,0 +1,198 @@
+"""The engine on this machine: the same tokens as transformers and peft, whoever else is answered meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+from tiny_model import save_random_model
+
+from rung.errors import ModelError
+from rung.models import load
+from rung.models.keyvalues import BLOCK
+from rung.models.local import LocalModel
+from rung.models.template import encode_prompt
+from rung.types import Message, Reply, Settings
+
+LONG = "The Skerry sensor costs 49 euros a month. " * 40
+GREEDY = Settings(max_tokens=24)
+
+
+def prompt(text: str) -> list[Message]:
+    return [{"role": "user", "content": text}]
+
+
+PROMPTS = [prompt(f"Question {number}: {'who approves what? ' * (number % 7)}") for number in range(21)]
+
+
+def local(folder: Path, adapter: Path | None = None, **options: object) -> LocalModel:
+    return cast(LocalModel, load(f"local:{folder}", adapter, **options))
+
+
+def replies(model: LocalModel, prompts: list[list[Message]], settings: Settings = GREEDY) -> list[Reply]:
+    done = {number: item for number, item in model.stream(prompts, settings) if isinstance(item, Reply)}
+    return [done[number] for number in range(len(prompts))]
+
+
+def said(model: LocalModel, prompts: list[list[Message]], settings: Settings = GREEDY) -> list[str]:
+    return [reply.text for reply in replies(model, prompts, settings)]
+
+
+def generated(folder: Path, adapter: Path | None, prompts: list[list[Message]]) -> list[str]:
+    """What transformers' own loop says, one prompt at a time."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder)
+    if adapter:
+        model = PeftModel.from_pretrained(model, str(adapter))
+    texts = []
+    for one in prompts:
+        ids = torch.tensor([encode_prompt(tokenizer, one)])
+        out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=GREEDY.max_tokens, do_sample=False)
+        texts.append(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+    return texts
+
+
+def test_greedy_is_what_transformers_generates(model_folder: Path) -> None:
+    prompts = [*PROMPTS[:6], prompt(LONG)]
+    assert said(local(model_folder), prompts) == generated(model_folder, None, prompts)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # peft reads a name that transformers will drop
+def test_adapters_are_what_peft_makes_of_them_in_any_order(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
+    one, two = adapter_folders
+    expected = {folder: generated(model_folder, folder, PROMPTS[:4]) for folder in (None, one, two)}
+    assert len({tuple(texts) for texts in expected.values()}) == 3
+    for order in ((two, None, one), (one, two, None, one)):
+        for folder in order:
+            assert said(local(model_folder, folder), PROMPTS[:4]) == expected[folder]
+
+
+def test_one_engine_holds_the_base_for_all_adapters(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
+    base, tuned = local(model_folder), local(model_folder, adapter_folders[0])
+    assert base.engine is tuned.engine
+    assert base.id != tuned.id != local(model_folder, adapter_folders[1]).id
+    assert tuned.id == local(model_folder, adapter_folders[0]).id
+
+
+def test_a_reply_depends_on_its_prompt_alone(model_folder: Path) -> None:
+    model = local(model_folder)
+    for settings in (GREEDY, Settings(max_tokens=16, temperature=0.8, seed=5)):
+        alone = [said(model, [one], settings)[0] for one in PROMPTS]
+        assert said(model, PROMPTS, settings) == alone
+        assert said(model, PROMPTS[::-1], settings) == alone[::-1]
+        assert said(local(model_folder, threads=1, batch=3), PROMPTS, settings) == alone
+
+
+def test_logits_are_the_same_bits_beside_other_rows(model_folder: Path) -> None:
+    from rung.models.decode import Row
+    from rung.models.keyvalues import Line, Slots
+    from rung.models.pieces import Pieces
+
+    decoder = local(model_folder).engine.decoder
+
+    def logits(beside: int) -> torch.Tensor:
+        slots = Slots(decoder.shape)
+        slots.grow(16, 256)
+        rows = [Row([1, *range(7, 7 + 9 * number)], GREEDY, Pieces(str), print) for number in range(1, beside + 2)]
+        for number, row in enumerate(rows):
+            row.tokens = [int(decoder.read(row, Line(slots, number), "").argmax())]
+        return decoder.step(rows, slots)[0]
+
+    with torch.inference_mode():
+        alone = logits(0)
+        assert all(torch.equal(logits(beside), alone) for beside in (3, 8, 13))
+
+
+def test_single_prompts_from_many_threads_get_their_own_replies(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
+    models = [local(model_folder), local(model_folder, adapter_folders[0])]
+    expected = [said(model, PROMPTS) for model in models]
+    got: dict[tuple[int, int], str] = {}
+
+    def ask(which: int, number: int) -> None:
+        got[which, number] = said(models[which], [PROMPTS[number]])[0]
+
+    threads = [threading.Thread(target=ask, args=(which, number)) for which in (0, 1) for number in range(len(PROMPTS))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [[got[which, number] for number in range(len(PROMPTS))] for which in (0, 1)] == expected
+
+
+def test_a_shared_prefix_is_computed_once_and_changes_nothing(model_folder: Path) -> None:
+    prompts = [prompt(f"{LONG} Question {number}?") for number in range(5)]
+    kept, fresh = local(model_folder, batch=4), local(model_folder, batch=5, prefix_mib=0)
+    first, again, without = replies(kept, prompts), replies(kept, prompts), replies(fresh, prompts)
+    assert [one.text for one in first] == [one.text for one in again] == [one.text for one in without]
+    assert [one.usage.cached for one in without] == [0] * 5
+    shared = first[0].usage.prompt // BLOCK * BLOCK
+    assert sorted(one.usage.cached for one in first) == [0] + [shared] * 4
+    assert [one.usage.cached for one in again] == [shared] * 5
+    assert replies(kept, [prompt(f"{LONG} Anything else?")])[0].usage.cached == shared
+
+
+def test_a_prefix_belongs_to_its_adapter(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
+    base, tuned = local(model_folder), local(model_folder, adapter_folders[0])
+    replies(base, [prompt("base " + LONG)])
+    assert replies(tuned, [prompt("base " + LONG)])[0].usage.cached == 0
+
+
+def test_a_prompt_beyond_the_window_is_refused_with_the_numbers(model_folder: Path) -> None:
+    model = local(model_folder)
+    asked = prompt("x y " * 900)
+    with pytest.raises(ModelError, match=rf"{model.count(asked)} tokens and 1000 more .* window is 2048"):
+        model.stream([PROMPTS[0], asked], Settings(max_tokens=1000))
+
+
+@pytest.mark.parametrize("settings", [Settings(max_tokens=0), Settings(temperature=-1.0)])
+def test_settings_without_sense_are_refused(model_folder: Path, settings: Settings) -> None:
+    with pytest.raises(ModelError):
+        local(model_folder).stream([PROMPTS[0]], settings)
+
+
+def test_what_goes_wrong_in_the_engine_is_raised_where_it_is_read(tmp_path: Path) -> None:
+    model = local(save_random_model(tmp_path / "breaks", seed=9))
+    weight = model.engine.decoder.model.lm_head.weight
+    whole = weight.data
+    weight.data = whole[:, :5]
+    with pytest.raises(RuntimeError):
+        said(model, PROMPTS)
+    weight.data = whole
+    assert len(said(model, PROMPTS)) == len(PROMPTS), "the engine lives on"
+
+
+def test_long_prompts_share_memory_by_waiting(model_folder: Path) -> None:
+    model = local(model_folder, batch_mib=1)
+    assert said(model, [prompt(LONG + str(number)) for number in range(3)]) == said(
+        local(model_folder), [prompt(LONG + str(number)) for number in range(3)]
+    )
+
+
+def test_a_window_no_longer_than_the_sliding_one(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer, MistralConfig, MistralForCausalLM
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(save_random_model(tmp_path / "tokens"))
+    config = MistralConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=1024, sliding_window=100, eos_token_id=4,
+    )  # fmt: skip
+    MistralForCausalLM(config).save_pretrained(tmp_path / "sliding")
+    tokenizer.save_pretrained(tmp_path / "sliding")
+    model = local(tmp_path / "sliding")
+    assert model.window == 100
+    assert said(model, PROMPTS[:1]) == generated(tmp_path / "sliding", None, PROMPTS[:1])
+
+
+def test_characters_of_many_tokens_arrive_whole(tmp_path: Path) -> None:
+    model = local(save_random_model(tmp_path / "wild", ascii_only=False))
+    for number, item in model.stream(PROMPTS, Settings(max_tokens=60)):
+        if isinstance(item, Reply):
+            decode = model.engine.tokenizer.decode
+            assert item.text == decode(model.engine.tokenizer(item.text)["input_ids"]) or "\ufffd" in item.text
+            assert number in range(len(PROMPTS))
