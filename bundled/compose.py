@@ -46,6 +46,7 @@ class Level:
     passages: tuple[int, int] = (1, 1)
     facts: tuple[int, int] = (1, 4)
     look_alike: float = 0.0
+    joint: float = 0.0  # share of passages about several look-alikes
     natural: float = 0.0
     forms: float = 0.5  # share of exercises with a form other than the bare value
     branches: int = 6
@@ -117,6 +118,32 @@ def passage(r: Random, thing: Thing, number: int, level: Level, part: str) -> st
         heading = r.choice([title, title, f"{capital(thing.kind.name)}s > {title}", f"{title} > {r.choice(['Overview', 'Details', 'Facts', 'Summary'])}"])
         body = f"{heading}\n{body}"
     return body
+
+
+def joint_passage(r: Random, kinds: Sequence[Kind], number: int, level: Level, part: str) -> tuple[list[Thing], str]:
+    """Several look-alikes in one passage: a table with a row each, or a few sentences, under one heading."""
+    kind = r.choice(kinds)
+    made = [Thing(kind, kind.entity(r))]
+    while len(made) < r.randint(2, 4):
+        name = look_alike(r, made[0].name) if r.random() < 0.7 else kind.entity(r)
+        if all(name != t.name for t in made):
+            made.append(Thing(kind, name))
+    chosen = r.sample(kind.attributes, min(len(kind.attributes), r.randint(1, 3)))
+    for thing in made:
+        for attribute in chosen:
+            thing.values[attribute.name], thing.stated[attribute.name] = attribute.value(r), number
+    title = f"{capital(kind.name)}s"
+    if r.random() < 0.5:
+        head = f"| {capital(kind.name)} | " + " | ".join(capital(a.name) for a in chosen) + " |"
+        rule = "|" + "---|" * (len(chosen) + 1)
+        rows = [f"| {capital(t.name)} | " + " | ".join(t.values[a.name] for a in chosen) + " |" for t in made]
+        lines = [head, *([rule] if r.random() < 0.8 else []), *rows]
+        return made, "\n".join([title, *lines] if r.random() < 0.7 else lines)
+    said = [state(r, t, a, part, "prose") for t in made for a in chosen]
+    if r.random() < 0.4:
+        said = [f"- {line}" for line in said]
+        return made, "\n".join([title, *said])
+    return made, (f"{title}\n" if r.random() < 0.5 else "") + " ".join(said)
 
 
 def things(r: Random, kinds: Sequence[Kind], count: int, level: Level) -> list[Thing]:
@@ -209,8 +236,16 @@ def exercise(r: Random, kinds: Sequence[Kind], level: Level, part: str = "train"
         blank = tuple(absent_branch(r, pool, kinds, form, part) for _ in range(4))
         return Exercise(form.system(r), shots, (), tuple(Branch(b.question, b.answer, "", "private") for b in blank))
     count = r.randint(*level.passages)
-    pool = things(r, kinds, count, level)
-    passages = tuple(passage(r, t, n, level, part) for n, t in enumerate(pool, 1))
+    alone = things(r, kinds, count, level)
+    pool, passages = [], []
+    for number, thing in enumerate(alone, 1):
+        if r.random() < level.joint:
+            several, text = joint_passage(r, kinds, number, level, part)
+            pool += several
+        else:
+            pool.append(thing)
+            text = passage(r, thing, number, level, part)
+        passages.append(text)
     if form.keys:
         branches = tuple(record_branch(r, pool, form, part) for _ in range(3))
     else:
@@ -219,7 +254,7 @@ def exercise(r: Random, kinds: Sequence[Kind], level: Level, part: str = "train"
             for _ in range(level.branches + count // 2)
         )
     unique = tuple({b.question: b for b in branches}.values())
-    return Exercise(form.system(r), form.shots(r, False), passages, unique)
+    return Exercise(form.system(r), form.shots(r, False), tuple(passages), unique)
 
 
 def record_branch(r: Random, pool: list[Thing], form: Form, part: str) -> Branch:

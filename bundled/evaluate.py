@@ -19,6 +19,7 @@ LEVELS = {
     "one passage, any form": Level(passages=(1, 1), facts=(2, 4), forms=1.0, labels=0, no_context=0, branches=3),
     "five passages": Level(passages=(5, 5), facts=(2, 4), look_alike=0.3, forms=0.0, labels=0, no_context=0, branches=1),
     "five passages, any form": Level(passages=(5, 5), facts=(2, 4), look_alike=0.3, forms=1.0, labels=0, no_context=0, branches=1),
+    "tables and look-alikes": Level(passages=(2, 3), facts=(2, 4), look_alike=0.5, joint=1.0, forms=0.0, labels=0, no_context=0, branches=1),
     "eight passages": Level(passages=(8, 8), facts=(2, 4), look_alike=0.3, forms=0.0, labels=0, no_context=0, branches=1),
     "no passages": Level(passages=(1, 1), forms=0.3, labels=0, no_context=1.0),
     "labels": Level(passages=(1, 1), labels=1.0, no_context=0),

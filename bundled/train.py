@@ -30,14 +30,14 @@ class Stage:
 
 
 ONE = Level(passages=(1, 1), facts=(1, 3), forms=0.3, labels=0.03, no_context=0.02)
-FEW = Level(passages=(1, 3), facts=(1, 4), look_alike=0.2, natural=0.10, forms=0.5)
-MANY = Level(passages=(1, 6), facts=(1, 5), look_alike=0.35, natural=0.12, forms=0.5)
-FULL = Level(passages=(1, 8), facts=(1, 5), look_alike=0.45, natural=0.12, forms=0.55)
+FEW = Level(passages=(1, 3), facts=(1, 4), look_alike=0.2, joint=0.1, natural=0.10, forms=0.5)
+MANY = Level(passages=(1, 6), facts=(1, 5), look_alike=0.35, joint=0.15, natural=0.25, forms=0.5)
+FULL = Level(passages=(1, 8), facts=(1, 5), look_alike=0.45, joint=0.2, natural=0.25, forms=0.55)
 STAGES = (
     Stage(5e6, ONE),
     Stage(8e6, FEW),
-    Stage(9e6, MANY, length=768, rows=10),
-    Stage(11e6, FULL, length=1024, rows=8),
+    Stage(6e6, MANY, length=768, rows=10),
+    Stage(8e6, FULL, length=768, rows=10),
 )
 SHAPE = dict(hidden_size=256, intermediate_size=704, num_hidden_layers=6, num_attention_heads=8, num_key_value_heads=8)
 VOCABULARY, WINDOW = 8192, 2048
@@ -86,7 +86,7 @@ def produce(queue: Any, out: Path, stage: Stage, natural: Any, seed: str, prompt
     """Make packed batches for ever; runs in a process of its own."""
     from tokenizers import Tokenizer
 
-    os.sched_setaffinity(0, {os.cpu_count() - 1})  # type: ignore[operator]
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     tokenizer, r = Tokenizer.from_file(str(out / "tokenizer.json")), Random(seed)
     pending: list[Any] = []
     while True:
@@ -185,7 +185,7 @@ def main() -> None:
 
 
 def train(args: Any, natural: Any, torch: Any) -> None:
-    """The loop: warm up, hold, and fall to zero over the last third."""
+    """The loop: warm up, hold, and fall to zero over the last fifth."""
     model = build(args.out, torch)
     opts = optimizers(model, torch, args.rate)
     seen, step, skip = 0.0, 0, 0.0
@@ -206,7 +206,7 @@ def train(args: Any, natural: Any, torch: Any) -> None:
             continue
         for rows in batches(args.out, stage, natural, f"{args.seed}/{number}/{step}", 0.25):
             left = 1 - seen / total
-            rate = args.rate * min(1.0, (step + 1) / 200, max(0.02, left / 0.35))
+            rate = args.rate * min(1.0, (step + 1) / 200, max(0.02, left / 0.2))
             for opt in opts:
                 for group in opt.param_groups:
                     group["lr"] = rate

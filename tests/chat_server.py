@@ -33,6 +33,7 @@ def chat_server(model: ChatModel) -> Iterator[Chat]:
     """Serve the model at `chat.url` until the block ends."""
     chat = Chat(model)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"chat": chat}))
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that hang up
     chat.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -58,11 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
             trouble = chat.trouble.pop(0) if chat.trouble else None
             chat.at_once += 1
             chat.most_at_once = max(chat.most_at_once, chat.at_once)
-        try:
-            self._answer(body, trouble)
-        finally:
-            with chat.lock:
-                chat.at_once -= 1
+        self._answer(body, trouble)
 
     def _answer(self, body: dict[str, Any], trouble: int | bytes | None) -> None:
         if isinstance(trouble, bytes):
@@ -75,7 +72,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(404, b'{"error": {"message": "no such model"}}')
         return self._speak(body)
 
+    def _done(self) -> None:
+        with self.chat.lock:
+            self.chat.at_once -= 1
+
     def _send(self, status: int, body: bytes) -> None:
+        self._done()
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
         if self.chat.retry_after:
@@ -96,6 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._event({"choices": [], "usage": usage})
             else:
                 self._event({"choices": [{"index": 0, "delta": {"content": item}, "finish_reason": None}]})
+        self._done()
         self.wfile.write(b"data: [DONE]\n\n")
 
     def _event(self, event: dict[str, Any]) -> None:

@@ -23,7 +23,9 @@ _TEXT = (
 )
 
 
-def save_random_model(folder: Path, seed: int = 0, window: int = 2048, *, ascii_only: bool = True, layers: int = 2) -> Path:
+def save_random_model(
+    folder: Path, seed: int = 0, window: int = 2048, *, ascii_only: bool = True, layers: int = 2, key_heads: int = 2
+) -> Path:
     """Write config.json, model.safetensors, tokenizer.json and the chat template; the folder.
 
     It babbles, and ends its turn now and then. With `ascii_only` it never says half a UTF-8 character.
@@ -35,7 +37,7 @@ def save_random_model(folder: Path, seed: int = 0, window: int = 2048, *, ascii_
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=window, initializer_range=0.3, tie_word_embeddings=False,
+        num_key_value_heads=key_heads, max_position_embeddings=window, initializer_range=0.3, tie_word_embeddings=False,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
     model = LlamaForCausalLM(config)

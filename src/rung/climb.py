@@ -165,15 +165,14 @@ def _too_long(parts: Parts) -> str:
 
 
 def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
-    from rung.measure.evaluate import evaluate
-    from rung.measure.summary import skipped, summarise
+    from rung.measure.evaluate import evaluate, evaluation_key
+    from rung.measure.summary import not_run, summarise
 
     reason = stages.timed("open", lambda: unavailable(parts, name))
     if reason:
-        return Measured(skipped(name, reason))
+        return Measured(not_run(name, reason))
     stages.timed("train" if LADDER[name].trained_on else "open", lambda: _model(parts, LADDER[name].model))
-    ready, task = approach(parts, name), w.task(parts.ws)
-    key = hashlib.sha256(f"{ready.id}/{task}".encode()).hexdigest()[:16]
+    ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
     pairs = stages.timed(
         "answer",
         lambda: evaluate(
@@ -182,25 +181,26 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
             parts.cases,
             task,
             folder / name,
-            key,
+            evaluation_key(ready.id, parts.cases),
             lambda done, total: parts.progress(f"answer {name}", done, total),
+            prices,
         ),
     )
-    answers, scores = zip(*pairs, strict=True)  # type: ignore[call-overload]
-    groups = {case.id: case.group or case.id for case in parts.cases}
-    summary = summarise(name, pairs, w.prices(parts.ws), groups, parts.ws.config.project.seed)  # type: ignore[arg-type]
-    return Measured(summary, tuple(answers), tuple(scores), _model(parts, LADDER[name].model)[1])
+    summary = summarise(name, pairs, parts.cases, prices, task, seed=parts.ws.config.project.seed)
+    losses = _model(parts, LADDER[name].model)[1]
+    return Measured(summary, tuple(answer for answer, _ in pairs), tuple(score for _, score in pairs), losses)
 
 
 def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) -> Verdict:
+    from rung.measure.bootstrap import clusters_of
     from rung.measure.verdict import decide
 
     if not any(m.summary.ran for m in measured):
         reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
         raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
-    groups = {case.id: case.group or case.id for case in cases}
     scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
-    return decide([m.summary for m in measured], scores, groups, w.limits(ws), ws.config.project.seed)
+    remote = tuple(LADDER) if ws.config.model.name.startswith("endpoint:") else ()
+    return decide([m.summary for m in measured], scores, clusters_of(cases), w.limits(ws), remote, ws.config.project.seed)
 
 
 def _facts(parts: Parts) -> dict[str, str]:

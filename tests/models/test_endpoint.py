@@ -54,8 +54,9 @@ def test_text_and_usage_are_the_servers(chat: Chat) -> None:
 
 
 def test_settings_reach_the_server(chat: Chat) -> None:
-    ask(endpoint(chat), settings=Settings(max_tokens=3, temperature=0.5, seed=7, stop=("\n",)))
+    ask(endpoint(chat, extra={"top_k": 3}), settings=Settings(max_tokens=3, temperature=0.5, seed=7, stop=("\n",)))
     sent = chat.asked[0]
+    assert sent["top_k"] == 3
     assert (sent["max_tokens"], sent["temperature"], sent["seed"], sent["stop"]) == (3, 0.5, 7, ["\n"])
     assert sent["stream_options"] == {"include_usage": True}
 

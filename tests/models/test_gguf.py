@@ -99,8 +99,9 @@ def test_what_llama_cpp_would_read_otherwise_is_refused(model_folder: Path, tmp_
 def test_llama_cpp_says_what_we_say(server: str, model_folder: Path) -> None:
     settings = Settings(max_tokens=24)
     ours = {number: item for number, item in load(f"local:{model_folder}").stream(PROMPTS, settings) if isinstance(item, Reply)}
-    # That server answers one request at a time, and breaks off the one it is at when another comes.
-    model = cast(EndpointModel, load(f"endpoint:tiny@{server}", concurrency=1))
+    # That server answers one request at a time, breaks off the one it is at when another comes, and by default punishes
+    # repetition even when asked for the likeliest token.
+    model = cast(EndpointModel, load(f"endpoint:tiny@{server}", concurrency=1, extra={"repeat_penalty": 1.0}))
     pieces: dict[int, list[str]] = {number: [] for number in ours}
     theirs: dict[int, Reply] = {}
     for number, item in model.stream(PROMPTS, settings):

@@ -62,7 +62,9 @@ def test_code_in_a_model_folder_is_never_run(model_folder: Path, tmp_path: Path)
     assert "code of its own" in refused(f"local:{folder}").message
 
 
-@pytest.mark.parametrize(("name", "content"), [("config.json", "{"), ("config.json", "[]"), ("model.safetensors", "x"), ("tokenizer.json", "{}")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("config.json", "{"), ("config.json", "[]"), ("model.safetensors", "x"), ("tokenizer.json", "{}")]
+)
 def test_damaged_files(model_folder: Path, tmp_path: Path, name: str, content: str) -> None:
     folder = copy(model_folder, tmp_path / "model")
     (folder / name).write_text(content)
@@ -81,8 +83,9 @@ def test_adapters_that_are_none_or_do_not_fit(model_folder: Path, adapter_folder
     assert "no adapter" in refused(spec, tmp_path).message
     other = copy(adapter_folders[0], tmp_path / "other")
     config = json.loads((other / "adapter_config.json").read_text())
-    for wrong, sentence in (({"r": 8}, "does not fit"), ({"peft_type": "PROMPT_TUNING"}, "PROMPT_TUNING"), ({"use_dora": True}, "use_dora")):
-        (other / "adapter_config.json").write_text(json.dumps(config | wrong))
+    wrongs: tuple[tuple[str, object, str], ...] = (("r", 8, "does not fit"), ("peft_type", "IA3", "IA3"), ("use_dora", True, "use_dora"))
+    for key, value, sentence in wrongs:
+        (other / "adapter_config.json").write_text(json.dumps(config | {key: value}))
         assert sentence in refused(spec, other).message
     (other / "adapter_config.json").write_text(json.dumps(config))
     (other / "adapter_model.safetensors").write_bytes(b"damaged")

@@ -89,14 +89,17 @@ def test_a_reply_depends_on_its_prompt_alone(model_folder: Path) -> None:
         assert said(local(model_folder, threads=1, batch=3), PROMPTS, settings) == alone
 
 
-def test_logits_are_the_same_bits_beside_other_rows(model_folder: Path) -> None:
+@pytest.mark.parametrize("shared", [1, 2])
+def test_logits_are_the_same_bits_beside_other_rows_on_any_threads(tmp_path: Path, shared: int) -> None:
     from rung.models.decode import Row
     from rung.models.keyvalues import Line, Slots
     from rung.models.pieces import Pieces
 
-    decoder = local(model_folder).engine.decoder
+    decoder = local(save_random_model(tmp_path / "random", key_heads=4 // shared)).engine.decoder
+    threads_before = torch.get_num_threads()
 
-    def logits(beside: int) -> torch.Tensor:
+    def logits(beside: int, threads: int) -> torch.Tensor:
+        torch.set_num_threads(threads)
         slots = Slots(decoder.shape)
         slots.grow(16, 256)
         rows = [Row([1, *range(7, 7 + 9 * number)], GREEDY, Pieces(str), print) for number in range(1, beside + 2)]
@@ -105,8 +108,10 @@ def test_logits_are_the_same_bits_beside_other_rows(model_folder: Path) -> None:
         return decoder.step(rows, slots)[0]
 
     with torch.inference_mode():
-        alone = logits(0)
-        assert all(torch.equal(logits(beside), alone) for beside in (3, 8, 13))
+        alone = logits(0, 1)
+        same = [torch.equal(logits(beside, threads), alone) for beside in (0, 3, 8, 13) for threads in (1, 2, 3)]
+    torch.set_num_threads(threads_before)
+    assert all(same)
 
 
 def test_single_prompts_from_many_threads_get_their_own_replies(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:

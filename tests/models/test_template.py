@@ -78,7 +78,8 @@ def test_what_a_template_writes_behind_the_end_is_left_out(model_folder: Path) -
 
 def test_an_end_is_appended_where_the_template_has_none(model_folder: Path) -> None:
     tokenizer = fresh(model_folder)
-    tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+    turns = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    tokenizer.chat_template = turns + "{% if add_generation_prompt %}assistant: {% endif %}"
     ids, n = encode_row(tokenizer, ANSWERED)
     assert ids[:n] == encode_prompt(tokenizer, ASKED)
     assert ids[-1] == tokenizer.eos_token_id

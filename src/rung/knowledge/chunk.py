@@ -138,13 +138,19 @@ def _cut(
     if tokens <= limit or end - start == 1:
         yield start, end, tokens
         return
-    if not levels:
-        middle = (start + end) // 2
-        cuts = [middle]
-    else:
-        cuts = [match.end() for match in levels[0].finditer(text, start, end) if start < match.start() and match.end() < end]
+    cuts = _seams(levels[0], text, start, end) if levels else [(start + end) // 2]
     for begin, stop in zip([start, *cuts], [*cuts, end], strict=True):
         yield from _cut(text, begin, stop, levels[1:], count, limit)
+
+
+def _seams(level: re.Pattern[str], text: str, start: int, end: int) -> list[int]:
+    """Where to cut at this level, so that no part is blank."""
+    last = start + len(text[start:end].rstrip())
+    cuts: list[int] = []
+    for match in level.finditer(text, start, end):
+        if match.end() < last and text[cuts[-1] if cuts else start : match.end()].strip():
+            cuts.append(match.end())
+    return cuts
 
 
 def _merged(pieces: list[_Piece], limit: int) -> list[_Piece]:

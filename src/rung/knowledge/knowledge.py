@@ -1,151 +1,200 @@
-"""The knowledge of a project: documents kept in step with an index, searched by meaning and by words, fused by rank.
+"""The knowledge of a project: an index kept in step with documents, and searched. It refuses to hold half a change.
 
-One file names the committed state and is replaced at once, so a kill leaves the old knowledge or the new.
+A commit makes a new state of the index, then one file that names it is replaced: a kill leaves the old state or the new.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rung.errors import KnowledgeError
-from rung.knowledge.chunk import chunk
-from rung.knowledge.indexes import open_index
-from rung.knowledge.indexes.exact import searched
+from rung.errors import ConfigError, DataError, KnowledgeError
+from rung.knowledge.chunk import VERSION as CHUNKED
+from rung.knowledge.chunk import chunk, searchable
+from rung.knowledge.fusion import by_rank
+from rung.knowledge.indexes import StoredIndex, open_index
+from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
-from rung.types import Document, Embedder, Hit, Index, Passage
+from rung.knowledge.state import Held, State, SyncReport, compared, read_state, write_state
+from rung.types import Document, Embedder, Hit, Passage
 
-RRF = 60  # Cormack, Clarke and Büttcher 2009
-POOL = 50  # candidates a leg brings to the fusion
-Report = Callable[[int, int, str], None]
+if TYPE_CHECKING:
+    from rung.types import Vectors
 
+__all__ = ["Knowledge", "SyncReport", "open_knowledge", "search", "sync"]
 
-@dataclass(frozen=True)
-class SyncReport:
-    """Paths by what happened to them."""
-
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    renamed: tuple[str, ...] = ()
-    unchanged: int = 0
-    skipped: tuple[Skipped, ...] = ()
+POOL = 100  # candidates that each leg brings to the fusion
+BATCH = 64  # texts embedded between two reports of progress
+KEPT = "the last good state is still in place"
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass
 class Knowledge:
-    """An index with the documents it holds, path → hash, and what made it."""
+    """An index and the state it stands on. Not frozen: `sync` moves both to the next state, together."""
 
     folder: Path
     embedder: Embedder
     kind: str
     passage_tokens: int
-    index: Index
-    held: dict[str, str]
+    index: StoredIndex
+    state: State
 
     @property
     def version(self) -> str:
-        """Names documents, embedder and chunking, whatever order or history led here."""
-        told = json.dumps([sorted(self.held.items()), self.embedder.id, self.passage_tokens, 1])
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        """16 hex digits that name documents, embedder and chunking, whatever order or history led here."""
+        held = sorted((path, held.hash) for path, held in self.state.documents.items())
+        return _named([held, self.embedder.id, self.passage_tokens, READ, CHUNKED])
 
     def documents(self) -> Mapping[str, str]:
         """Path → hash of each document's bytes."""
-        return self.held
+        return {path: held.hash for path, held in self.state.documents.items()}
 
     def passages(self) -> Iterator[Passage]:
         """All passages in order of document and start."""
         return self.index.passages()
 
-
-def open_knowledge(folder: Path, embedder: Embedder, kind: str = "lance", passage_tokens: int = 200) -> Knowledge:
-    """The knowledge kept in `folder`, or an empty one; what another embedder or chunking made is not reused."""
-    made = f"{kind}/{embedder.id}/{passage_tokens}"
-    home = folder / hashlib.sha256(made.encode()).hexdigest()[:12]
-    state = _read_state(home / "state.json")
-    dimensions = state["dimensions"] if state else int(embedder.embed(["dimensions"]).shape[1])
-    try:
-        index = open_index(kind, home / "index", dimensions, state["state"] if state else "")
-    except (OSError, ValueError, RuntimeError) as error:
-        raise KnowledgeError(f"the index in {home} can't be opened: {error}", f"delete {home} and run `rung index`") from None
-    return Knowledge(home, embedder, kind, min(passage_tokens, embedder.limit - 2), index, state["documents"] if state else {})
+    def recall(self, path: str, digest: str) -> Document | None:
+        """A document as it was read before, if its bytes are still the same: `read_folder` need not parse it again."""
+        held = self.state.documents.get(path)
+        if held is None or held.hash != digest:
+            return None
+        passages, _ = self.index.stored([path])
+        text = "".join(passage.text for passage in sorted(passages, key=lambda passage: passage.start))
+        return Document(path, text, held.title, digest, held.meta)
 
 
-def sync(knowledge: Knowledge, documents: Sequence[Document], skipped: Sequence[Skipped] = (), progress: Report | None = None) -> SyncReport:
-    """Bring the index in step with `documents`: only what changed is embedded, renamed files cost nothing.
+def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passage_tokens: int = 200) -> Knowledge:
+    """The knowledge kept under `folder`, or an empty one; each embedder, index and passage length has its own place there.
 
-    A file that can't be read any more keeps its last good passages. KnowledgeError where the disk is full.
+    `passage_tokens` is the longest passage in the embedder's tokens. Raises KnowledgeError where what is kept is damaged.
+    """
+    longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
+    home = folder / _named([index, embedder.id, longest, READ, CHUNKED])
+    state = read_state(home)
+    return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state)
+
+
+def sync(
+    knowledge: Knowledge, documents: Sequence[Document], skipped: Sequence[Skipped] = (), progress: Progress | None = None
+) -> SyncReport:
+    """Make the index hold just these documents. Only passages whose text or headings are new are embedded.
+
+    Calls `progress(done, total, "embedding")`. Raises KnowledgeError where the disk is full or another sync is running,
+    DataError for a path given twice; after any error, a kill included, the state before is still in place.
     """
     new = {document.path: document for document in documents}
-    unreadable = {s.path for s in skipped}
-    removed = [path for path in knowledge.held if path not in new and path not in unreadable]
-    fresh = [d for d in documents if knowledge.held.get(d.path) != d.hash]
-    by_hash = {knowledge.held[path]: path for path in removed}
-    renamed = {d.path: by_hash[d.hash] for d in fresh if d.hash in by_hash and d.path not in knowledge.held}
-    if fresh or removed:
-        passages = [p for d in fresh for p in chunk(d, knowledge.embedder.count, knowledge.passage_tokens)]
-        vectors = _embed(knowledge.embedder, passages, progress)
-        held = {path: h for path, h in knowledge.held.items() if path not in removed} | {d.path: d.hash for d in fresh}
-        gone = [*removed, *(d.path for d in fresh if d.path in knowledge.held)]
-        _commit(knowledge, gone, passages, vectors, held)
-    return SyncReport(
-        added=tuple(d.path for d in fresh if d.path not in renamed and d.path not in gone) if fresh or removed else (),
-        changed=tuple(d.path for d in fresh if d.path in gone) if fresh or removed else (),
-        removed=tuple(path for path in removed if path not in renamed.values()),
-        renamed=tuple(renamed),
-        unchanged=len(documents) - len(fresh),
-        skipped=tuple(skipped),
-    )
-
-
-def _embed(embedder: Embedder, passages: Sequence[Passage], progress: Report | None) -> object:
-    import numpy as np
-
-    blocks = []
-    for at in range(0, len(passages), 256):
-        blocks.append(embedder.embed([searched(p) for p in passages[at : at + 256]]))
-        if progress:
-            progress(min(at + 256, len(passages)), len(passages), "passages")
-    return np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)
-
-
-def _commit(knowledge: Knowledge, gone: Sequence[str], passages: Sequence[Passage], vectors: object, held: dict[str, str]) -> None:
-    try:
-        state = knowledge.index.commit(gone, passages, vectors)  # type: ignore[arg-type]
-        told = {"state": state, "documents": held, "dimensions": knowledge.index.dimensions, "embedder": knowledge.embedder.id}  # type: ignore[attr-defined]
-        knowledge.folder.mkdir(parents=True, exist_ok=True)
-        temporary = knowledge.folder / "state.tmp"
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(told, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, knowledge.folder / "state.json")
-    except (OSError, RuntimeError) as error:
-        raise KnowledgeError(f"the index can't be written: {error}", "free some space; the last good state is still in place") from None
-    knowledge.held = held
-
-
-def _read_state(path: Path) -> dict[str, object] | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if len(new) < len(documents):
+        raise DataError("two documents have the same path", "give each document a path of its own")
+    with _alone(knowledge.folder):
+        _refresh(knowledge)
+        report = compared(knowledge.state.documents, documents)
+        if report.added or report.changed or report.removed or report.renamed:
+            _change(knowledge, new, progress)
+    return replace(report, skipped=tuple(skipped))
 
 
 def search(knowledge: Knowledge, query: str, k: int, mode: str = "hybrid") -> list[Hit]:
-    """The k best passages, best first. `hybrid` sums 1 / (60 + rank) over both legs (reciprocal rank fusion)."""
+    """The k best passages, best first, each with its rank in the legs that found it.
+
+    `dense` ranks by cosine, `words` by BM25, `hybrid` fuses both by rank. Raises ConfigError for another mode.
+    """
+    if mode not in ("hybrid", "dense", "words"):
+        raise ConfigError(f"'{mode}' is no way to search", "write hybrid, dense or words")
     legs: dict[str, list[Hit]] = {}
-    if mode in ("hybrid", "dense"):
-        legs["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], max(k, POOL))
-    if mode in ("hybrid", "words"):
-        legs["words"] = knowledge.index.words(query, max(k, POOL))
-    if not legs:
-        raise KnowledgeError(f"'{mode}' is no way to search", "write hybrid, dense or words")
-    fused: dict[str, Hit] = {}
-    for name, hits in legs.items():
-        for rank, hit in enumerate(hits, 1):
-            known = fused.get(hit.passage.id, Hit(hit.passage, 0.0))
-            score = known.score + (1 / (RRF + rank) if len(legs) > 1 else hit.score)
-            fused[hit.passage.id] = replace(known, score=score, legs={**known.legs, name: rank})
-    return sorted(fused.values(), key=lambda hit: (-hit.score, hit.passage.id))[:k]
+    depth = max(k, POOL) if mode == "hybrid" else k
+    if not knowledge.state.documents or k < 1:
+        return []
+    if mode != "words":
+        legs["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth)
+    if mode != "dense":
+        legs["words"] = knowledge.index.words(query, depth)
+    if mode == "hybrid":
+        return by_rank(legs)[:k]
+    return [replace(hit, legs={mode: rank}) for rank, hit in enumerate(legs[mode], 1)]
+
+
+def _change(knowledge: Knowledge, new: Mapping[str, Document], progress: Progress | None) -> None:
+    """Commit what differs between the state and `new`."""
+    before = knowledge.state.documents
+    gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
+    fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
+    passages = [passage for document in fresh for passage in chunk(document, knowledge.embedder.count, knowledge.passage_tokens)]
+    vectors = _vectors(knowledge, gone, passages, progress)
+    documents = {path: Held(document.hash, document.title, document.meta) for path, document in new.items()}
+    try:
+        name = knowledge.index.commit(gone, passages, vectors)
+        state = State(name, vectors.shape[1], documents)
+        write_state(knowledge.folder, state)
+    except (OSError, RuntimeError, ValueError) as error:
+        knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
+        raise _refused(knowledge.folder, error) from error
+    knowledge.state = state
+    knowledge.index.tidy()
+
+
+def _vectors(knowledge: Knowledge, gone: Sequence[str], passages: Sequence[Passage], progress: Progress | None) -> Vectors:
+    """Vectors of the passages, shape (passages, dimensions): known ones from the documents that go, the others embedded."""
+    import numpy as np
+
+    old, stored = knowledge.index.stored(gone)
+    known = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
+    texts = [searchable(passage) for passage in passages]
+    missing = list(dict.fromkeys(text for text in texts if text not in known))
+    for at in range(0, len(missing), BATCH):
+        part = missing[at : at + BATCH]
+        known.update(zip(part, knowledge.embedder.embed(part), strict=True))
+        if progress:
+            progress(min(at + BATCH, len(missing)), len(missing), "embedding")
+    dimensions = len(next(iter(known.values()))) if known else stored.shape[1]
+    return np.array([known[text] for text in texts], np.float32).reshape(len(texts), dimensions)
+
+
+def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredIndex:
+    dimensions = state.dimensions or int(embedder.embed(["dimensions"]).shape[1])
+    try:
+        return open_index(kind, home / "index", dimensions, state.index)
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise KnowledgeError(f"the index in {home} can't be opened: {error}", f"delete {home} and run `rung index`") from None
+
+
+def _refresh(knowledge: Knowledge) -> None:
+    """Another process may have committed since this one opened the knowledge."""
+    state = read_state(knowledge.folder)
+    if state != knowledge.state:
+        knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, state)
+        knowledge.state = state
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the one lock for writing; the system lets go of it when the process dies."""
+    from filelock import FileLock, Timeout
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock").acquire(timeout=0)
+    except Timeout:
+        raise KnowledgeError(f"another process is changing {folder}", "wait until it is done and run again") from None
+    except OSError as error:
+        raise _refused(folder, error) from error
+    with lock:
+        yield
+
+
+def _refused(folder: Path, error: Exception) -> KnowledgeError:
+    full = ("no space left", "file too large", "quota exceeded")
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(words in str(error).lower() for words in full):
+        return KnowledgeError(f"the disk is full, {folder} can't be written", f"free some space and run again; {KEPT}")
+    return KnowledgeError(f"{folder} can't be written: {error}", f"make it writable and run again; {KEPT}")
+
+
+def _named(told: object) -> str:
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]

@@ -27,6 +27,8 @@ READERS = {
     ".docx": "docx",
 }
 
+COSTLY = {".pdf", ".docx"}  # slower to parse than to recall
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -73,7 +75,7 @@ def read_document(raw: bytes, name: str) -> Document:
 
 def _read(path: Path, name: str, recall: Callable[[str, str], Document | None] | None) -> Document:
     raw = path.read_bytes()
-    known = recall(name, _hash(raw)) if recall else None
+    known = recall(name, _hash(raw)) if recall and path.suffix.lower() in COSTLY else None
     return known or read_document(raw, name)
 
 

@@ -29,9 +29,8 @@ NOT_KNOWING = re.compile(
     r"|\b(information|answer) (is |was )?(not|isn't) (available|found|known)\b"
     r"|\bno (such )?(information|answer|record|entry|data) (is |was )?(available|found|given)\b"
 )
-WHOLE_TEXTS = frozenset(
-    "unknown|not known|none|no answer|no information|no record|no entry|not found|not available|n/a|na|null|nothing found|no idea|unanswerable".split("|")
-)
+WHOLE_TEXTS = {"unknown", "not known", "none", "no answer", "no information", "no record", "no entry", "not found", "not available"}
+WHOLE_TEXTS |= {"n/a", "na", "null", "nothing found", "no idea", "unanswerable"}
 
 
 def abstains(text: str, house: Sequence[str] = ()) -> bool:

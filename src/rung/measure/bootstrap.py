@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from hashlib import sha256
 from math import fsum, isfinite, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from rung.errors import DataError
+from rung.measure.student import t_quantile
 from rung.types import Interval
 
 if TYPE_CHECKING:
@@ -74,7 +76,9 @@ def tabulate(columns: Sequence[Mapping[str, float]], clusters: Mapping[str, str]
     for column in columns:
         if column.keys() != columns[0].keys():
             odd = min(column.keys() ^ columns[0].keys())
-            raise DataError(f"case {odd!r} was scored on one rung and not on another", "rungs are compared on equal cases: evaluate both again")
+            raise DataError(
+                f"case {odd!r} was scored on one rung and not on another", "rungs are compared on equal cases: evaluate both again"
+            )
     for one in ids:
         if one not in clusters:
             raise DataError(f"case {one!r} has no cluster", "score and cluster the same cases")
@@ -138,30 +142,25 @@ def _resampled(table: Table, seed: int) -> Floats:
 
 
 def _bca(boots: Floats, sums: Floats, sizes: Floats, level: float) -> tuple[float, float]:
-    from scipy.stats import norm
-    from scipy.stats import t as student
-
-    m = len(sums)
+    m, normal = len(sums), NormalDist()
     mean = sums.sum() / sizes.sum()
     below = (boots < mean - 1e-12).mean() + (np.abs(boots - mean) <= 1e-12).mean() / 2  # ties count half: scores are discrete
-    bias = norm.ppf(np.clip(below, 1 / len(boots), 1 - 1 / len(boots)))
+    bias = normal.inv_cdf(float(np.clip(below, 1 / len(boots), 1 - 1 / len(boots))))
     left_out = (sums.sum() - sums) / (sizes.sum() - sizes)
     deviation = left_out.mean() - left_out
     spread = (deviation**2).sum() ** 1.5
     acceleration = (deviation**3).sum() / (6 * spread) if spread > 0 else 0.0
     edges = []
     for tail in ((1 - level) / 2, (1 + level) / 2):
-        z = bias + sqrt(m / (m - 1)) * student.ppf(tail, m - 1)
+        z = bias + sqrt(m / (m - 1)) * t_quantile(tail, m - 1)
         shrink = 1 - acceleration * z
-        share = norm.cdf(bias + z / shrink) if shrink > 0 else float(z > 0)
+        share = normal.cdf(bias + z / shrink) if shrink > 0 else float(z > 0)
         edges.append(float(np.quantile(boots, share)))
     return edges[0], edges[1]
 
 
 def _student(mean: float, error: float, m: int, level: float) -> tuple[float, float]:
-    from scipy.stats import t as student
-
-    half = float(student.ppf((1 + level) / 2, m - 1)) * error
+    half = t_quantile((1 + level) / 2, m - 1) * error
     return mean - half, mean + half
 
 

@@ -10,8 +10,10 @@ import io
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from difflib import get_close_matches
 from hashlib import sha256
+from itertools import chain, count
 from typing import TYPE_CHECKING, TypeAlias
 
 from rung.errors import DataError
@@ -19,7 +21,7 @@ from rung.measure.rows import RowError, case_from_row
 from rung.types import Case, Json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
 Rows: TypeAlias = "Iterator[tuple[int, dict[str, Json]]]"
@@ -32,8 +34,9 @@ NAMED = 5  # rows named in one error; the rest are counted
 def read_cases(path: Path) -> list[Case]:
     """The cases of a JSONL file (cases, OpenAI chats, Alpaca rows) or a CSV, in the order of the file.
 
-    A row without an id gets one from the hash of its question. DataError for a file that is missing, empty or not UTF-8,
-    a broken line, a missing or unknown field, and two rows of one id.
+    A row without an id gets one from the hash of its question, and a number where the question came before: data sets without
+    ids hold some questions twice. DataError for a file that is missing, empty or not UTF-8, a broken line, a missing or
+    unknown field, and two rows of one id.
     """
     text = _read(path)
     rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
@@ -44,7 +47,7 @@ def read_cases(path: Path) -> list[Case]:
             case = case_from_row(row)
         except RowError as fault:
             raise DataError(f"{path}, line {line}: {fault.message}", fault.hint) from None
-        case = case if case.id else _with_id(case)
+        case = case if case.id else _with_id(case, lines)
         if case.id in cases:
             raise DataError(
                 f"{path}, line {line}: the id {case.id!r} is taken by line {lines[case.id]}",
@@ -84,7 +87,9 @@ def check_labels(cases: Sequence[Case], labels: Sequence[str]) -> None:
         raise DataError(
             f"{_count(len(wrong), 'case has a label', 'cases have labels')} outside the list of {len(known)}: "
             + _name([f"{case.id!r} has {case.answer!r}" for case in wrong]),
-            f"did you mean {nearest[0]!r}? Otherwise add the label to the list" if nearest else "add the label to the list, or mend the case",
+            f"did you mean {nearest[0]!r}? Otherwise add the label to the list"
+            if nearest
+            else "add the label to the list, or mend the case",
         )
 
 
@@ -95,7 +100,8 @@ def check_form(cases: Sequence[Case], form: str) -> None:
     wrong = [case for case in cases if not case.unanswerable and not has_form(case.text, form)]
     if wrong:
         raise DataError(
-            f"{_count(len(wrong), 'ideal answer does', 'ideal answers do')} not have the required form: {_name([repr(case.id) for case in wrong])}",
+            f"{_count(len(wrong), 'ideal answer does', 'ideal answers do')} not have the required form: "
+            + _name([repr(case.id) for case in wrong]),
             "mend the answers, or loosen `form` in rung.toml until the ideal answers match it",
         )
 
@@ -113,7 +119,9 @@ def _read(path: Path) -> str:
 
 def _json_rows(path: Path, text: str) -> Rows:
     if text.lstrip().startswith("["):
-        raise DataError(f"{path}, line 1: the file is one JSON list", "write one JSON object a line, without brackets and commas around them")
+        raise DataError(
+            f"{path}, line 1: the file is one JSON list", "write one JSON object a line, without brackets and commas around them"
+        )
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -141,10 +149,14 @@ def _csv_rows(path: Path, text: str) -> Rows:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(names):
-                raise DataError(f"{path}, line {reader.line_num}: {len(cells)} cells under {len(names)} columns", 'put texts with commas in "quotes"')
+                raise DataError(
+                    f"{path}, line {reader.line_num}: {len(cells)} cells under {len(names)} columns", 'put texts with commas in "quotes"'
+                )
             yield reader.line_num, _csv_row(dict(zip(names, cells, strict=True)))
     except csv.Error as fault:
-        raise DataError(f"{path}, line {reader.line_num}: broken CSV ({fault})", 'put texts with commas, quotes or line breaks in "quotes"') from None
+        raise DataError(
+            f"{path}, line {reader.line_num}: broken CSV ({fault})", 'put texts with commas, quotes or line breaks in "quotes"'
+        ) from None
 
 
 def _csv_row(cells: dict[str, str]) -> dict[str, Json]:
@@ -165,10 +177,10 @@ def _column(path: Path, name: str) -> str:
     raise DataError(f"{path}, line 1: nobody reads the column {name!r}", hint)
 
 
-def _with_id(case: Case) -> Case:
-    from dataclasses import replace
-
-    return replace(case, id=sha256(case.question.encode("utf-8", "surrogatepass")).hexdigest()[:12])
+def _with_id(case: Case, taken: Collection[str]) -> Case:
+    name = sha256(case.question.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    free = next(one for one in chain([name], (f"{name}-{n}" for n in count(2))) if one not in taken)
+    return replace(case, id=free)
 
 
 def _refuse_constant(name: str) -> Json:
@@ -183,5 +195,3 @@ def _name(items: Iterable[str]) -> str:
     listed = list(items)
     rest = len(listed) - NAMED
     return ", ".join(listed[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
-
-

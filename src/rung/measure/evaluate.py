@@ -14,10 +14,20 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from rung.errors import DataError, ModelError
 from rung.measure.cost import Prices
-from rung.measure.record import answer_from_json, answer_to_json, lines_of, refuse_write, score_to_json, summary_to_json, to_line, write_lines, write_whole
+from rung.measure.record import (
+    answer_from_json,
+    answer_to_json,
+    lines_of,
+    refuse_write,
+    score_to_json,
+    summary_to_json,
+    to_line,
+    write_lines,
+    write_whole,
+)
 from rung.measure.score import Task, score
 from rung.measure.summary import summarise
-from rung.types import Answer, Case, Score
+from rung.types import Answer, Case, Json, Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,11 +65,13 @@ def evaluate(
     key: str,
     progress: Progress | None = None,
     prices: Prices | None = None,
+    seed: int = 0,
 ) -> Pairs:
     """(answer, score) of every case, by case id; `folder` then holds answers.jsonl, scores.jsonl and summary.json.
 
-    Answers recorded under the same key are not asked again. Ctrl-C and errors of the model keep what is recorded. ModelError
-    where the approach leaves a question without an answer, RungError where the folder can't be written.
+    Answers recorded under the same key are not asked again. Ctrl-C and errors of the model keep what is recorded. The seed is
+    that of the interval in the summary. ModelError where the approach leaves a question without an answer, RungError where
+    the folder can't be written.
     """
     cases = in_order(cases)
     done = _recorded(folder / ANSWERS, key, cases)
@@ -72,10 +84,10 @@ def evaluate(
                 done[case.id] = answer
                 if progress:
                     progress(len(done), len(cases))
-    return _finish(name, [done[case.id] for case in cases], cases, task, folder, prices or Prices())
+    return _finish(name, [done[case.id] for case in cases], cases, task, folder, prices or Prices(), seed)
 
 
-def rescore(folder: Path, cases: Sequence[Case], task: Task, prices: Prices | None = None) -> Pairs:
+def rescore(folder: Path, cases: Sequence[Case], task: Task, prices: Prices | None = None, seed: int = 0) -> Pairs:
     """Score recorded answers again, under a new task, new ideal answers or new prices, without a model.
 
     DataError where the folder holds no answers, or none to one of the cases.
@@ -84,15 +96,15 @@ def rescore(folder: Path, cases: Sequence[Case], task: Task, prices: Prices | No
     head, answers = _read(folder / ANSWERS)
     missing = [case.id for case in cases if case.id not in answers or answers[case.id].question != case.question]
     if not head or missing:
-        what = f"no answer to {missing[0]!r}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "") if head else "no recorded answers"
+        what = f"no answer to {missing[0]!r} ({len(missing)} missing)" if head else "no recorded answers"
         raise DataError(f"{folder} holds {what}", "run the evaluation first; it asks only what is missing")
-    return _finish(head.get("name", folder.name), [answers[case.id] for case in cases], cases, task, folder, prices or Prices())
+    return _finish(head.get("name", folder.name), [answers[case.id] for case in cases], cases, task, folder, prices or Prices(), seed)
 
 
-def _finish(name: str, answers: Sequence[Answer], cases: Sequence[Case], task: Task, folder: Path, prices: Prices) -> Pairs:
+def _finish(name: str, answers: Sequence[Answer], cases: Sequence[Case], task: Task, folder: Path, prices: Prices, seed: int) -> Pairs:
     pairs = [(answer, score(task, case, answer)) for case, answer in zip(cases, answers, strict=True)]
     write_lines(folder / SCORES, [score_to_json(one) for _, one in pairs])
-    summary = summarise(name, pairs, cases, prices, task)
+    summary = summarise(name, pairs, cases, prices, task, seed=seed)
     write_whole(folder / SUMMARY, json.dumps(summary_to_json(summary), ensure_ascii=False, indent=1).encode() + b"\n")
     return pairs
 
@@ -107,7 +119,9 @@ def _ask(name: str, answer_all: AnswerAll, block: Sequence[Case], path: Path) ->
     with _open(path) as file:
         for number, answer in answer_all([case.question for case in block]):
             if number not in left:
-                raise ModelError(f"{name} answered question {number} of a block of {len(block)} twice or unasked", "this is a fault of the approach")
+                raise ModelError(
+                    f"{name} answered question {number} of a block of {len(block)} twice or unasked", "this is a fault of the approach"
+                )
             left.remove(number)
             _append(file, path, to_line({"case": block[number].id, "answer": answer_to_json(answer)}), sync=not left)
             yield block[number], answer
@@ -136,7 +150,7 @@ def _append(file: BinaryIO, path: Path, line: bytes, *, sync: bool) -> None:
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Answer]]:
     """(head, case id → answer) of a record; both empty where there is none, a line that is no answer left out."""
     rows = lines_of(path)
-    head = next(rows, {})
+    head: Json = next(rows, {})
     answers: dict[str, Answer] = {}
     for row in rows:
         try:
@@ -167,5 +181,5 @@ def _begin(path: Path, name: str, key: str, cases: Sequence[Case], done: dict[st
     """Make the record hold its head and whole blocks only, so that what is appended next is not glued to a torn line."""
     lines = [{"key": key, "name": name}, *({"case": case.id, "answer": answer_to_json(done[case.id])} for case in cases if case.id in done)]
     content = b"".join(map(to_line, lines))
-    if not path.exists() or path.read_bytes() != content:
+    if not path.exists() or sorted(path.read_bytes().split(b"\n")) != sorted(content.split(b"\n")):
         write_whole(path, content)

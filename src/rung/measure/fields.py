@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     Accepts = Callable[[Json], bool]
 
 
+TRIES = 100  # brackets that open nothing, after which a text is taken to hold no more JSON
+
+
 def schema_check(schema: Mapping[str, Json] | None) -> Accepts:
     """A function that says whether a value is valid; without a schema every object or list is. ConfigError for a bad schema."""
     if schema is None:
@@ -57,15 +60,15 @@ def _values(text: str) -> Iterator[Json]:
         return
     except (ValueError, RecursionError):
         pass
-    at = 0
-    while at < len(text):
+    at, failed = 0, 0
+    while at < len(text) and failed < TRIES:
         if text[at] not in "{[":
             at += 1
             continue
         try:
             value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
-            at += 1
+            at, failed = at + 1, failed + 1
             continue
         yield value
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 MARKER = re.compile(r"\s*\[\d+\]")
 THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:[,'\u00a0\u2009\u202f\u2019]\d{3})+(?!\d|[,.]\d{3}\b)(?:\.\d+)?")
 WHOLE = re.compile(r"(?<![\d.,])(\d+)\.00(?![\d]|\.\d)")
-UNIFY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-"})
+UNIFY = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-"}
+)
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 

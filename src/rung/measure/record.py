@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,8 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as fault:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         refuse_write(path, fault)
 
 
@@ -104,5 +106,6 @@ def write_lines(path: Path, values: Sequence[Json]) -> None:
 def refuse_write(path: Path, fault: OSError) -> NoReturn:
     """RungError that names the file, what the system said, and that what was done before is kept."""
     raise RungError(
-        f"{path} can't be written: {fault.strerror or fault}", "make room or mend the folder, then run again: what is recorded is not asked again"
+        f"{path} can't be written: {fault.strerror or fault}",
+        "make room or mend the folder, then run again: what is recorded is not asked again",
     ) from fault

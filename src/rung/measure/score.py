@@ -45,7 +45,9 @@ def make_task(
     """
     if kind not in get_args(Kind):
         nearest = get_close_matches(kind, get_args(Kind), n=1)
-        raise ConfigError(f"there is no task {kind!r}", f"did you mean {nearest[0]!r}?" if nearest else "choose answer, extract or classify")
+        raise ConfigError(
+            f"there is no task {kind!r}", f"did you mean {nearest[0]!r}?" if nearest else "choose answer, extract or classify"
+        )
     if kind == "classify":
         labels = tuple(labels) or tuple(sorted({case.text for case in cases}))
         check_labels(cases, labels)

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rung.measure.bootstrap import DIGITS, Floats, Table, generator, intervals, tabulate
+from rung.measure.bootstrap import DIGITS, Table, generator, intervals, tabulate
 from rung.types import Comparison, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rung.measure.bootstrap import Floats
 
 ALPHA = 0.05
 POWER = 0.8
@@ -36,8 +40,8 @@ def compare_all(scores: Mapping[str, Mapping[str, float]], clusters: Mapping[str
     pairs = list(combinations(scores, 2))
     if not pairs:
         return ()
-    columns = [{case: scores[second][case] - value for case, value in scores[first].items() if case in scores[second]} for first, second in pairs]
     tabulate(list(scores.values()), clusters)  # refuses unequal cases
+    columns = [{case: scores[second][case] - value for case, value in scores[first].items()} for first, second in pairs]
     table = tabulate(columns, clusters)
     differences = intervals(table, (-1.0, 1.0), seed)
     ps = [sign_flip_p(table.sums[:, column], seed) for column in range(len(pairs))]
@@ -58,19 +62,19 @@ def sign_flip_p(sums: Floats, seed: int = 0) -> float:
     Exact for whole-numbered sums (scores of 0 and 1) and for up to 20 clusters that differ; otherwise 99,999 drawn flips with
     (1 + as extreme) / (1 + flips). 1 where nothing differs.
     """
-    sums = np.sort(np.abs(sums[np.abs(sums) > 1e-12]) * np.sign(sums[np.abs(sums) > 1e-12]))
+    sums = sums[np.abs(sums) > 1e-12]  # a cluster without a difference is the same either way
     m = len(sums)
     if m == 0:
         return 1.0
     seen = abs(float(sums.sum())) - 1e-9
     total = float(np.abs(sums).sum())
     if bool((np.abs(sums - np.rint(sums)) < 1e-12).all()) and m * total <= STEPS:
-        return round(_exact_whole(np.abs(np.rint(sums)).astype(int), seen), DIGITS)
+        return _rounded(_exact_whole(np.abs(np.rint(sums)).astype(np.int64), seen))
     if m <= ENUMERATED:
         flipped = np.zeros(1)
         for one in sums:
             flipped = np.concatenate([flipped + one, flipped - one])
-        return round(float((np.abs(flipped) >= seen).mean()), DIGITS)
+        return _rounded(float((np.abs(flipped) >= seen).mean()))
     random = generator("sign flips", seed, m)
     extreme, drawn = 0, 0
     while drawn < FLIPS:
@@ -81,7 +85,11 @@ def sign_flip_p(sums: Floats, seed: int = 0) -> float:
     return (1 + extreme) / (1 + FLIPS)
 
 
-def _exact_whole(sizes: np.ndarray, seen: float) -> float:  # type: ignore[type-arg]
+def _rounded(p: float) -> float:
+    return float(f"{p:.{DIGITS}g}")  # significant digits: an exact p is never 0
+
+
+def _exact_whole(sizes: NDArray[np.int64], seen: float) -> float:
     """P(|2 X - T| >= seen) where X is the sum of a random half of the sizes and T the sum of all, by convolution."""
     total = int(sizes.sum())
     chance = np.zeros(total + 1)
@@ -122,7 +130,7 @@ def cases_needed(table: Table, difference: Interval, alpha: float = ALPHA, power
 
 def two_figures(number: float) -> int:
     """A number rounded up to two significant figures."""
-    step = 10 ** max(0, int(log10(max(1.0, number))) - 1)
+    step = int(10 ** max(0, int(log10(max(1.0, number))) - 1))
     return ceil(number / step - 1e-9) * step
 
 

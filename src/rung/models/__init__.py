@@ -38,3 +38,19 @@ def load(spec: str, adapter: Path | None = None, **options: object) -> ChatModel
     module, function = _KINDS[kind].split(":")
     opener = getattr(import_module(module), function)
     return cast("ChatModel", opener(Path(name).expanduser() if kind == "local" else name, adapter, **options))
+
+
+def base_folder(spec: str, root: Path = Path()) -> Path:
+    """The folder of a spec's weights; a relative `local:` folder is below `root`. ModelError for an endpoint."""
+    kind, _, name = spec.partition(":")
+    if kind == "bundled":
+        from rung.models.bundled import folder
+
+        return folder(name)
+    if kind == "hf":
+        from rung.models.hub import snapshot
+
+        return snapshot(name)
+    if kind == "local":
+        return root / Path(name).expanduser()
+    raise ModelError(f"'{spec}' has no weights on this machine", "tune a bundled:, local: or hf: model")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
 _PLAIN = {"use_dora": False, "modules_to_save": None, "bias": "none", "fan_in_fan_out": False}  # all that is served
+_MERGE = "train it as plain LoRA, or merge it into its base model"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _read(folder: Path, model: Any) -> dict[str, LowRank]:
     try:
         tensors = {name: tensor for path in sorted(folder.glob("*.safetensors")) for name, tensor in load_file(path).items()}
     except SafetensorError as error:
-        raise ModelError(f"the weights of the adapter at {folder} are damaged: {error}", "train it again, or copy the whole folder") from error
+        raise ModelError(f"the weights of the adapter at {folder} are damaged: {error}", "train it again, or copy it again") from error
     found: dict[str, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         match = _KEY.fullmatch(name)
@@ -118,11 +119,11 @@ def _pattern(patterns: dict[str, Any] | None, layer: str, default: Any) -> Any:
 def _check_kind(folder: Path, config: dict[str, Json]) -> None:
     kind = config.get("peft_type")
     if kind != "LORA":
-        raise ModelError(f"the adapter at {folder} is of kind {kind}, only LORA can be served", "train it as LoRA, or merge it into its base model")
+        raise ModelError(f"the adapter at {folder} is of kind {kind}, only LORA can be served", _MERGE)
     for key, plain in _PLAIN.items():
         if config.get(key, plain) != plain:
-            raise ModelError(f"the adapter at {folder} was trained with {key} = {config[key]}", "plain LoRA can be served; merge others into their base")
+            raise ModelError(f"the adapter at {folder} was trained with {key} = {config[key]}, which is not plain LoRA", _MERGE)
 
 
 def _misfit(folder: Path, why: str) -> ModelError:
-    return ModelError(f"the adapter at {folder} does not fit the model: {why}", "an adapter only fits the base model that it was trained on")
+    return ModelError(f"the adapter at {folder} does not fit the model: {why}", "an adapter fits the base that it was trained on alone")

@@ -1,9 +1,8 @@
 """The decoding loop: each prompt is read by itself, in blocks, then all are answered together, one token at a step.
 
 It refuses to let rows touch each other. A prompt is read alone; steps run in multiples of four rows and 64 columns, where
-the CPU's matrix products give a row the same bits whatever stands beside it and however many threads work (measured
-with MKL: true of every product, and of attention where queries share key heads). So a reply in float32 depends on its
-prompt alone. Greedy is the largest logit, sampling is drawn from (seed, prompt), and nothing else is on.
+a CPU's matrix products (measured with MKL) give a row the same bits whatever stands beside it and however many threads
+work; `attention` sees to the rest. So a reply in float32 depends on its prompt alone. Greedy is the largest logit, sampling is drawn from (seed, prompt), and nothing else is on.
 """
 
 from __future__ import annotations

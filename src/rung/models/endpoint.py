@@ -7,12 +7,13 @@ never appears in an error.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,7 +24,7 @@ import httpx
 from rung.errors import EndpointError, ModelError
 from rung.models.events import Reading, read_events
 from rung.models.options import chosen
-from rung.types import Messages, Reply, Settings, Usage
+from rung.types import Json, Messages, Reply, Settings, Usage
 
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _LONGEST_WAIT = 60.0
@@ -43,6 +44,7 @@ class Options:
     backoff: float = 0.5  # seconds before the first retry, doubled at each
     key_env: str = ""
     seed: bool = True  # whether the server takes a seed
+    extra: dict[str, Json] = field(default_factory=dict)  # more fields of the request, such as repeat_penalty
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ class EndpointModel:
 
     @property
     def id(self) -> str:
-        """A hash of address and name. What the server puts behind the name may change without our seeing it."""
-        return hashlib.sha256(f"{self.url}/{self.name}".encode()).hexdigest()
+        """A hash of address, name and extra fields. The server may change what is behind the name without our seeing it."""
+        extra = json.dumps(self.options.extra, sort_keys=True)
+        return hashlib.sha256(f"{self.url}/{self.name}/{extra}".encode()).hexdigest()
 
     @property
     def window(self) -> int:
@@ -168,7 +171,7 @@ def _body(model: EndpointModel, prompt: Messages, settings: Settings) -> dict[st
         body["stop"] = list(settings.stop)
     if model.options.seed:
         body["seed"] = settings.seed
-    return body
+    return body | model.options.extra
 
 
 def _headers(model: EndpointModel) -> dict[str, str]:
@@ -211,7 +214,8 @@ def _refused(model: EndpointModel, status: int, text: str) -> EndpointError:
     if status in (401, 403):
         return EndpointError(f"{model.url} refused the API key ({status})", "name the variable that holds the key: key_env in [model]")
     if status == 404:
-        return EndpointError(f"{model.url} knows no model '{model.name}' (404): {said}", "the base url usually ends in /v1; GET <base url>/models lists names")
+        hint = "the base url usually ends in /v1; GET <base url>/models lists the names"
+        return EndpointError(f"{model.url} knows no model '{model.name}' (404): {said}", hint)
     if status in _AGAIN:
         hint = "it stayed so through every retry: lower concurrency or raise retries in [model]"
         return EndpointError(f"{model.url} is overloaded or broken ({status}): {said}", hint)

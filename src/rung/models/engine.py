@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -17,6 +18,7 @@ from typing import Any
 
 from rung.errors import ModelError
 from rung.models.adapters import Adapters
+from rung.models.attention import register
 from rung.models.cores import free_cores
 from rung.models.decode import Batch, Decoder, Row
 from rung.models.folder import check_model, model_hash
@@ -155,11 +157,12 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     kinds = {"cpu": torch.float32, "mps": torch.float16}
+    attention = register() if device == "cpu" else "sdpa"
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(str(folder))
-            model = AutoModelForCausalLM.from_pretrained(
-                str(folder), dtype=kinds.get(device, torch.bfloat16), use_safetensors=True, attn_implementation="sdpa"
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                str(folder), dtype=kinds.get(device, torch.bfloat16), use_safetensors=True, attn_implementation=attention
             )
             return tokenizer, model.to(device).eval()
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -170,8 +173,7 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No progress bars of transformers, which would be written between the lines of ours."""
-    from transformers.utils import logging
-
+    logging: Any = import_module("transformers.utils.logging")
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -197,7 +199,7 @@ def _window(config: Any, tokenizer: Any) -> int:
     """Positions the model knows; within its sliding window, if it has one, all attention is full attention."""
     text = config.get_text_config()
     sliding = getattr(text, "sliding_window", None) if getattr(text, "use_sliding_window", True) else None
-    return min(value for value in (text.max_position_embeddings, sliding, tokenizer.model_max_length) if value)
+    return int(min(value for value in (text.max_position_embeddings, sliding, tokenizer.model_max_length) if value))
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:

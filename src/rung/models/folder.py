@@ -12,21 +12,23 @@ from typing import TypeGuard
 
 from rung.errors import ModelError
 
-_NAMING = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+_NAMING = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+_FORMAT = "a model folder in the transformers format holds config.json, *.safetensors and tokenizer.json"
 _hashes: dict[tuple[str, int, int], str] = {}
 
 
 def check_model(folder: Path) -> None:
     """Raise ModelError where the folder can't be a model that `local` may load."""
     if not folder.is_dir():
-        raise ModelError(f"there is no model folder at {folder}", "give the path of a folder with config.json, *.safetensors and tokenizer.json")
+        raise ModelError(f"there is no model folder at {folder}", _FORMAT)
     if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder} holds no config.json", "a model folder in the transformers format has config.json, *.safetensors and tokenizer.json")
+        raise ModelError(f"{folder} holds no config.json", _FORMAT)
     _check_weights(folder)
     if not (folder / "tokenizer.json").is_file():
-        raise ModelError(f"{folder} holds no tokenizer.json", "save the fast tokenizer beside the weights: tokenizer.save_pretrained(folder)")
+        raise ModelError(f"{folder} holds no tokenizer.json", "save the fast tokenizer there too: tokenizer.save_pretrained(folder)")
     if "auto_map" in _json(folder / "config.json"):
-        raise ModelError(f"{folder} wants to run code of its own (auto_map in config.json)", "use a model whose architecture transformers knows")
+        hint = "use a model whose architecture transformers knows"
+        raise ModelError(f"{folder} wants to run code of its own (auto_map in config.json)", hint)
 
 
 def check_adapter(folder: Path) -> None:

@@ -30,6 +30,7 @@ _LAYER = {
     "mlp.down_proj": "ffn_down",
 }
 _OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
+_SCRIPT = "convert it with llama.cpp's own script, which knows more kinds"
 _GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 _DIGITS = {"type": "Digits", "individual_digits": True}
 
@@ -46,7 +47,7 @@ def write_gguf(folder: Path, file: Path, matrices: Literal["f16", "f32"] = "f16"
         raise MissingExtra("writing GGUF", "gguf") from error
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if config.get("model_type") != "llama":
-        raise ModelError(f"only models of type llama are written as GGUF, this is {config.get('model_type')}", "convert it with llama.cpp's own script")
+        raise ModelError(f"only models of type llama are written as GGUF, this is {config.get('model_type')}", _SCRIPT)
     part = file.with_name(f"{file.name}.part")
     writer = GGUFWriter(str(part), "llama")
     _write_shape(writer, config)
@@ -66,7 +67,7 @@ def _write_shape(writer: Any, config: dict[str, Json]) -> None:
     size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     rope = config.get("rope_parameters") or {}
     if rope.get("rope_type", "default") != "default":
-        raise ModelError(f"position scaling '{rope['rope_type']}' is not written as GGUF", "convert it with llama.cpp's own script")
+        raise ModelError(f"position scaling '{rope['rope_type']}' is not written as GGUF", _SCRIPT)
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
@@ -89,7 +90,7 @@ def _write_tokenizer(writer: Any, folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(folder))
     content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     if content["model"].get("type") != "BPE":
-        raise ModelError(f"a tokenizer of type {content['model'].get('type')} is not written as GGUF", "convert it with llama.cpp's own script")
+        raise ModelError(f"a tokenizer of type {content['model'].get('type')} is not written as GGUF", _SCRIPT)
     size = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
     special = {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
     spelled = {index: token for token, index in tokenizer.get_vocab().items()}
@@ -114,7 +115,7 @@ def _split(given: dict[str, Json] | None) -> str:
         return "smollm"
     if steps == [_GPT2]:
         return "gpt-2"
-    raise ModelError("llama.cpp has no name for the way this tokenizer splits text", "convert it with llama.cpp's own script, which knows more kinds")
+    raise ModelError("llama.cpp has no name for the way this tokenizer splits text", _SCRIPT)
 
 
 def _known(step: dict[str, Json]) -> dict[str, Json]:
@@ -127,12 +128,12 @@ def _tensors(folder: Path, config: dict[str, Json], matrices: str) -> list[tuple
 
     weights = {name: tensor for path in sorted(folder.glob("*.safetensors")) for name, tensor in load_file(path).items()}
     matrix = torch.float16 if matrices == "f16" else torch.float32
+    heads = {".q_proj": config["num_attention_heads"], ".k_proj": config.get("num_key_value_heads") or config["num_attention_heads"]}
     tensors = []
     for name, tensor in weights.items():
         stem, _, kind = name.rpartition(".")
-        if stem.endswith((".q_proj", ".k_proj")):
-            heads = config["num_attention_heads"] if stem.endswith(".q_proj") else config.get("num_key_value_heads") or config["num_attention_heads"]
-            tensor = _interleaved(tensor, heads)
+        if stem[-7:] in heads:
+            tensor = _interleaved(tensor, heads[stem[-7:]])
         tensors.append((f"{_gguf_name(stem)}.{kind}", tensor.to(matrix if tensor.dim() > 1 else torch.float32).numpy()))
     return tensors
 

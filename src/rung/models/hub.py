@@ -15,12 +15,13 @@ _WANTED = ["*.json", "*.jinja", "*.safetensors"]
 
 def open_hub(repository: str, adapter: Path | None = None, **options: object) -> LocalModel:
     """The repository's model, from the cache where it is there, else downloaded. ModelError where neither works."""
-    return open_local(_snapshot(repository), adapter, **options)
+    return open_local(snapshot(repository), adapter, **options)
 
 
-def _snapshot(repository: str) -> Path:
+def snapshot(repository: str) -> Path:
+    """The folder of the repository in the local cache, downloaded where it is not there."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(repository, allow_patterns=_WANTED, local_files_only=True))

@@ -10,7 +10,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ class Line:
         self._slots, self._row = slots, row
         self.length = 0  # tokens read so far; what lies behind may be overwritten
 
-    def update(self, keys: torch.Tensor, values: torch.Tensor, layer_idx: int, *_: object, **__: object) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(self, keys: torch.Tensor, values: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Called by each layer's attention: (1, heads, n, size) written behind `length`, all columns so far returned."""
         end, row = self.length + keys.shape[2], slice(self._row, self._row + 1)
         held = self._slots.keys[layer_idx], self._slots.values[layer_idx]
@@ -109,7 +109,7 @@ class Step:
     positions: torch.Tensor  # shape (n,)
     columns: int
 
-    def update(self, keys: torch.Tensor, values: torch.Tensor, layer_idx: int, *_: object, **__: object) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(self, keys: torch.Tensor, values: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Called by each layer's attention: (n, heads, 1, size) written at the positions, `columns` returned."""
         held = self.slots.keys[layer_idx], self.slots.values[layer_idx]
         held[0][self.rows, :, self.positions], held[1][self.rows, :, self.positions] = keys[:, :, 0], values[:, :, 0]

@@ -58,7 +58,7 @@ class LocalModel:
 def open_local(folder: Path, adapter: Path | None = None, **options: object) -> LocalModel:
     """A model on the process's engine for this folder. Options: see `engine.Options`. Raises ModelError."""
     check_model(folder)
-    if any(find_spec(name) is None for name in ("torch", "transformers", "peft")):
+    if any(find_spec(name) is None for name in ("torch", "transformers", "safetensors")):
         raise MissingExtra("a model on this machine", "local")
     from rung.models.engine import Engine, Options
 

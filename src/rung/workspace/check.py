@@ -29,7 +29,7 @@ def check_project(folder: Path) -> Checked:
     ws = w.open_workspace(folder)
     cases, examples = w.cases(ws), w.examples(ws)
     documents, skipped = read_folder(ws.folder / ws.config.knowledge.folder) if ws.config.knowledge.folder else ([], [])
-    w.task(ws)
+    w.task(ws, cases)
     groups = {case.group or case.id for case in cases}
     known = {document.path for document in documents}
     warnings = []

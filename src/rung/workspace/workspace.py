@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,17 +140,15 @@ def style(ws: Workspace) -> PromptStyle:
     return PromptStyle(system, ws.config.prompt.cite and project.task == "answer")
 
 
-def task(ws: Workspace) -> Task:
-    """What a right answer is."""
-    from rung.measure.score import Task
+def task(ws: Workspace, held_out: Sequence[Case]) -> Task:
+    """What a right answer is, checked against the cases."""
+    from rung.measure.score import make_task
 
     project = ws.config.project
-    return Task(
-        kind=project.task,
-        form=project.form or None,
-        labels=tuple(labels(ws)) if project.task == "classify" else (),
-        schema=read_json(ws.folder / project.json_schema) if project.json_schema else None,
-    )
+    schema = read_json(ws.folder / project.json_schema) if project.json_schema else None
+    if schema is not None and not isinstance(schema, dict):
+        raise ConfigError(f"{project.json_schema} must hold a JSON Schema", "a JSON object with type and properties")
+    return make_task(project.task, held_out, project.form or None, labels(ws) if project.task == "classify" else (), schema)
 
 
 def limits(ws: Workspace) -> Limits:

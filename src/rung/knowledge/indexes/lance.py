@@ -1,13 +1,14 @@
-"""Vectors and full text in LanceDB, embedded; a state is a version of its table, so half a commit is never seen."""
+"""Vectors and full text in LanceDB, embedded. A state is a version of its table; it refuses to show half a commit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.knowledge.indexes.exact import searched
+from rung.knowledge.chunk import searchable
 from rung.types import Hit, Passage
 
 if TYPE_CHECKING:
@@ -15,64 +16,123 @@ if TYPE_CHECKING:
 
 COLUMNS = ["id", "document", "start", "end", "text", "headings"]
 NAME = "passages"
+TIES = 10  # more than asked for, so that passages of equal score are ranked by id and not by where they are stored
+NEVER = timedelta(days=36500)  # compact only: until the new state is noted, the old version must stay, however old
+KEEP = timedelta(days=1)  # how long a reader may go on with a state that a commit has followed
 
 
 @dataclass
 class Lance:
-    """A LanceDB table checked out at one version."""
+    """A LanceDB table at one version. Mutable, since a commit changes what is searched."""
 
     database: Any
     table: Any  # None while empty
     dimensions: int
 
     def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors) -> str:
-        """Remove the documents, add the passages, index the new words; the version that holds it all."""
-        from lancedb.index import FTS
+        """Remove the documents, add the passages, index the words anew; the version that holds it all.
 
-        if self.table is None:
-            self.table = self.database.create_table(NAME, schema=_schema(self.dimensions), mode="overwrite")
-        else:
-            self.table.restore()  # back to the state we were opened at: a killed commit leaves versions behind
-        for at in range(0, len(remove), 500):
-            quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in remove[at : at + 500])
-            self.table.delete(f"document IN ({quoted})")
-        if len(add):
-            self.table.add(_rows(add, vectors, self.dimensions))
-        if self.table.count_rows():
-            self.table.create_index("searched", config=FTS(stem=True, remove_stop_words=True, with_position=False), replace=True)
-        version = self.table.version
+        The full-text index is built from scratch, so that scores depend on the passages and not on their history.
+        """
+        fresh = self.table is None
+        before = None if fresh else self.table.version
+        try:
+            if fresh:
+                self.table = _created(self.database, self.dimensions)
+            else:
+                self.table.restore()  # to the state we stand on: a killed commit leaves newer versions behind
+            self._change(remove, add, vectors)
+            version: int = self.table.version
+        except BaseException:  # Ctrl-C too: whatever happened, we stand on the old state again
+            if fresh:
+                self.table = None
+            else:
+                self.table.checkout(before)
+            raise
         self.table.checkout(version)
         return str(version)
 
+    def _change(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors) -> None:
+        from lancedb.index import FTS
+
+        for where in _where(remove):
+            self.table.delete(where)
+        if len(add):
+            self.table.add(_rows(add, vectors, self.dimensions))
+        self.table.optimize(cleanup_older_than=NEVER)
+        if self.table.count_rows():
+            self.table.create_index("searchable", config=FTS(stem=True, remove_stop_words=True), replace=True)
+
+    def tidy(self) -> None:
+        """Delete the versions of earlier days. Only to be called when the last commit's state has been noted."""
+        if self.table is not None:
+            self.database.open_table(NAME).optimize(cleanup_older_than=KEEP)
+
     def dense(self, vector: Vectors, k: int) -> list[Hit]:
-        """The k nearest by cosine, exact: a scan is fine to some tens of thousands of passages."""
-        if self.table is None or not self.table.count_rows():
+        """The k nearest by cosine, by an exact scan."""
+        if self._empty():
             return []
         query = self.table.search(vector, vector_column_name="vector").distance_type("cosine").bypass_vector_index()
-        rows = query.select([*COLUMNS, "_distance"]).limit(k).to_list()
-        return _hits(rows, lambda row: 1.0 - row["_distance"])
+        rows = query.select([*COLUMNS, "_distance"]).limit(k + TIES).to_list()
+        return _hits(rows, "_distance", -1.0, 1.0)[:k]
 
     def words(self, text: str, k: int) -> list[Hit]:
-        """The k best by BM25."""
+        """The k best by BM25 over headings and text, English words stemmed."""
         from lancedb.query import MatchQuery
 
-        if self.table is None or not self.table.count_rows() or not text.strip():
+        if self._empty() or not text.strip():
             return []
-        rows = self.table.search(MatchQuery(text, "searched"), query_type="fts").select([*COLUMNS, "_score"]).limit(k).to_list()
-        return _hits(rows, lambda row: row["_score"])
+        match: Any = MatchQuery
+        query = self.table.search(match(text, "searchable"), query_type="fts")
+        return _hits(query.select([*COLUMNS, "_score"]).limit(k + TIES).to_list(), "_score", 1.0, 0.0)[:k]
 
     def passages(self) -> Iterator[Passage]:
         """All passages in order of document and start."""
-        if self.table is None:
-            return iter(())
-        rows = self.table.search().select(COLUMNS).limit(self.table.count_rows()).to_list() if self.table.count_rows() else []
-        return iter(sorted((_passage(row) for row in rows), key=lambda p: (p.document, p.start)))
+        rows = [] if self._empty() else self.table.search().select(COLUMNS).limit(self.table.count_rows()).to_list()
+        return iter(sorted((_passage(row) for row in rows), key=lambda passage: (passage.document, passage.start)))
+
+    def stored(self, documents: Sequence[str]) -> tuple[list[Passage], Vectors]:
+        """The passages of these documents and their vectors."""
+        import numpy as np
+
+        asked = [] if self._empty() else list(_where(documents))
+        most = self.table.count_rows() if asked else 0
+        rows = [row for where in asked for row in self.table.search().where(where).select([*COLUMNS, "vector"]).limit(most).to_list()]
+        vectors = np.array([row["vector"] for row in rows], np.float32).reshape(len(rows), self.dimensions)
+        return [_passage(row) for row in rows], vectors
+
+    def _empty(self) -> bool:
+        return self.table is None or not self.table.count_rows()
+
+
+def open_state(folder: Path, dimensions: int, state: str) -> Lance:
+    """The table at the version `state`, or an empty one. OSError, RuntimeError or ValueError where it is damaged."""
+    import lancedb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    database = lancedb.connect(str(folder))
+    if not state:
+        return Lance(database, None, dimensions)
+    table = database.open_table(NAME)
+    table.checkout(int(state))
+    return Lance(database, table, dimensions)
+
+
+def _created(database: Any, dimensions: int) -> Any:
+    if NAME in database.list_tables().tables:  # left by a first commit that was killed
+        database.drop_table(NAME)
+    return database.create_table(NAME, schema=_schema(dimensions))
+
+
+def _where(documents: Sequence[str]) -> Iterator[str]:
+    for at in range(0, len(documents), 500):
+        yield "document IN (" + ", ".join("'" + path.replace("'", "''") + "'" for path in documents[at : at + 500]) + ")"
 
 
 def _schema(dimensions: int) -> Any:
     import pyarrow as pa
 
-    text = [pa.field(name, pa.string()) for name in ("id", "document", "text", "searched")]
+    text = [pa.field(name, pa.string()) for name in ("id", "document", "text", "searchable")]
     spans = [pa.field(name, pa.int64()) for name in ("start", "end")]
     return pa.schema([*text, *spans, pa.field("headings", pa.list_(pa.string())), pa.field("vector", pa.list_(pa.float32(), dimensions))])
 
@@ -80,30 +140,17 @@ def _schema(dimensions: int) -> Any:
 def _rows(passages: Sequence[Passage], vectors: Vectors, dimensions: int) -> Any:
     import pyarrow as pa
 
-    columns = {name: [getattr(passage, name) for passage in passages] for name in COLUMNS}
+    columns: dict[str, Any] = {name: [getattr(passage, name) for passage in passages] for name in COLUMNS}
     columns["headings"] = [list(passage.headings) for passage in passages]
-    flat = pa.array(vectors.reshape(-1), pa.float32())
-    data = {**columns, "searched": [searched(p) for p in passages], "vector": pa.FixedSizeListArray.from_arrays(flat, dimensions)}
-    return pa.table(data, schema=_schema(dimensions))
+    columns["searchable"] = [searchable(passage) for passage in passages]
+    columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), dimensions)
+    return pa.table(columns, schema=_schema(dimensions))
 
 
 def _passage(row: dict[str, Any]) -> Passage:
     return Passage(row["id"], row["document"], row["start"], row["end"], row["text"], tuple(row["headings"]))
 
 
-def _hits(rows: list[dict[str, Any]], score: Any) -> list[Hit]:
-    hits = [Hit(_passage(row), float(score(row))) for row in rows]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))
-
-
-def open_lance(folder: Path, dimensions: int, state: str) -> Lance:
-    """The table at the version `state`, or an empty one."""
-    import lancedb
-
-    folder.mkdir(parents=True, exist_ok=True)
-    database = lancedb.connect(str(folder))
-    table = None
-    if state:
-        table = database.open_table(NAME)
-        table.checkout(int(state))
-    return Lance(database, table, dimensions)
+def _hits(rows: list[dict[str, Any]], column: str, factor: float, plus: float) -> list[Hit]:
+    hits = [Hit(_passage(row), plus + factor * float(row[column])) for row in rows]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.passage.document, hit.passage.start))

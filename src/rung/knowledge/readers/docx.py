@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rung.knowledge.reading import Reading
 from rung.knowledge.readers.kreuzberg import markdown
+from rung.knowledge.reading import Reading
 
 MIME = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 

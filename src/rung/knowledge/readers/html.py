@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-from rung.knowledge.reading import Reading, decoded
 from rung.knowledge.readers.kreuzberg import markdown
+from rung.knowledge.reading import Reading, decoded
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>", re.IGNORECASE | re.DOTALL)
 _HEAD = re.compile(r"<head[\s>].*?</head\s*>", re.IGNORECASE | re.DOTALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from rung.errors import MissingExtra
 from rung.knowledge.reading import Unreadable
@@ -17,7 +18,8 @@ def markdown(raw: bytes, mime: str) -> str:
     if not raw.strip():
         return ""
     try:
-        content = extract_bytes_sync(raw, mime, ExtractionConfig(output_format="markdown", use_cache=False, disable_ocr=True)).content
+        settings: Any = {"output_format": "markdown", "use_cache": False, "disable_ocr": True}
+        content = extract_bytes_sync(raw, mime, ExtractionConfig(**settings)).content
     except KreuzbergError as error:
         raise Unreadable(_reason(str(error))) from None
     return re.sub(r"[ \t]+$", "", content.replace("\r\n", "\n").replace("\r", "\n"), flags=re.MULTILINE)

@@ -1,0 +1,27 @@
+"""Runs one benchmark by name: `python -m bench NAME [--small]`, or all of them. It refuses names that are no file here."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def main() -> None:
+    """Each module's `run(small)` prints a table and returns figures by plain names, which are the last line as JSON."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks against the best peers.")
+    parser.add_argument("name", choices=[*names, "all"])
+    parser.add_argument("--small", action="store_true", help="a small share of the work, for a quick look")
+    asked = parser.parse_args()
+    for name in names if asked.name == "all" else [asked.name]:
+        found: Mapping[str, object] = importlib.import_module(f"bench.{name}").run(asked.small)
+        print(json.dumps(found))
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

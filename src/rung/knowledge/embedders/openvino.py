@@ -1,0 +1,135 @@
+"""A BERT encoder as an OpenVINO graph, built from its safetensors. It refuses OpenVINO's telemetry.
+
+The graph is Devlin et al. 2018 with mean pooling and L2 norm at the end; building it takes neither torch nor an export.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rung.types import Vectors
+
+PAD = 16  # lengths are rounded up to it: few shapes to compile for, and the same arithmetic in any batch
+
+
+def runtime() -> Any:
+    """The package `openvino`, imported as if its telemetry were not installed.
+
+    Importing it plainly reports the import to a statistics server from a forked process. Its own code falls back to a
+    stub where the package `openvino_telemetry` is missing, and the import machinery takes None for missing.
+    """
+    hidden = sys.modules.setdefault("openvino_telemetry", None) is None  # type: ignore[arg-type]
+    try:
+        return import_module("openvino")
+    finally:
+        if hidden:
+            del sys.modules["openvino_telemetry"]
+
+
+def has_bf16() -> bool:
+    """Whether this processor computes in bfloat16."""
+    return "BF16" in runtime().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def compiled(folder: Path, precision: str, threads: int) -> Callable[[Sequence[Sequence[int]]], Vectors]:
+    """A function from rows of token ids to float32 vectors; every row runs alone on one of `threads` cores."""
+    import numpy as np
+
+    openvino = runtime()
+    settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
+    settings["ENABLE_CPU_PINNING"] = False  # other work may sit on the core we would be pinned to
+    model = openvino.Core().compile_model(bert(folder), "CPU", settings)
+    queue = openvino.AsyncInferQueue(model, threads)
+    lock = threading.Lock()  # the queue has one callback: two callers at once would fill each other's rows
+    dimensions = model.output(0).partial_shape[1].get_length()
+
+    def run(rows: Sequence[Sequence[int]]) -> Vectors:
+        vectors = np.zeros((len(rows), dimensions), np.float32)
+
+        def store(request: Any, number: int) -> None:
+            vectors[number] = request.get_output_tensor(0).data[0]
+
+        with lock:
+            queue.set_callback(store)
+            for number in sorted(range(len(rows)), key=lambda number: -len(rows[number])):
+                queue.start_async(_padded(rows[number]), number)
+            queue.wait_all()
+        return vectors
+
+    return run
+
+
+def _padded(row: Sequence[int]) -> dict[int, Any]:
+    import numpy as np
+
+    length = -(-len(row) // PAD) * PAD
+    ids, mask = np.zeros((1, length), np.int64), np.zeros((1, length), np.float32)
+    ids[0, : len(row)], mask[0, : len(row)] = row, 1
+    return {0: ids, 1: mask}
+
+
+def bert(folder: Path) -> Any:
+    """The graph: ids (batch, length) int64 and mask (batch, length) float32 in, unit vectors (batch, hidden) out."""
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    openvino = runtime()
+    op = openvino.opset13
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    weights = load_file(folder / "model.safetensors")
+    ids, mask = op.parameter([-1, -1], np.int64, "ids"), op.parameter([-1, -1], np.float32, "mask")
+    x = _embeddings(op, weights, ids, config["layer_norm_eps"])
+    one, far = op.constant(np.float32(1)), op.constant(np.float32(1e4))
+    bias = op.multiply(op.unsqueeze(op.subtract(mask, one), _axes(op, 1, 2)), far)
+    for number in range(config["num_hidden_layers"]):
+        x = _layer(op, weights, f"encoder.layer.{number}.", x, bias, config)
+    kept = op.unsqueeze(mask, _axes(op, 2))
+    total = op.reduce_sum(op.multiply(x, kept), _axes(op, 1))
+    pooled = op.divide(total, op.reduce_sum(kept, _axes(op, 1)))
+    return openvino.Model([op.normalize_l2(pooled, _axes(op, 1), 1e-12, "max")], [ids, mask], "bert")
+
+
+def _axes(op: Any, *axes: int) -> Any:
+    import numpy as np
+
+    return op.constant(np.array(axes, np.int64))
+
+
+def _embeddings(op: Any, weights: Any, ids: Any, eps: float) -> Any:
+    words, places, kind = (op.constant(weights[f"embeddings.{name}_embeddings.weight"]) for name in ("word", "position", "token_type"))
+    length = op.gather(op.shape_of(ids), _axes(op, 1), _axes(op, 0))
+    zero = _axes(op, 0)
+    x = op.add(op.gather(words, ids, zero), op.slice(places, zero, length, _axes(op, 1), zero))
+    x = op.add(x, op.gather(kind, zero, zero))
+    return _norm(op, weights, "embeddings.LayerNorm", x, eps)
+
+
+def _norm(op: Any, weights: Any, name: str, x: Any, eps: float) -> Any:
+    centred = op.mvn(x, _axes(op, -1), True, eps, "INSIDE_SQRT")
+    return op.add(op.multiply(centred, op.constant(weights[f"{name}.weight"])), op.constant(weights[f"{name}.bias"]))
+
+
+def _linear(op: Any, weights: Any, name: str, x: Any) -> Any:
+    return op.add(op.matmul(x, op.constant(weights[f"{name}.weight"]), False, True), op.constant(weights[f"{name}.bias"]))
+
+
+def _layer(op: Any, weights: Any, name: str, x: Any, bias: Any, config: dict[str, Any]) -> Any:
+    """Attention and feed-forward, each with its residual and norm after it."""
+    heads, hidden, eps = config["num_attention_heads"], config["hidden_size"], config["layer_norm_eps"]
+
+    def split(part: str) -> Any:
+        y = op.reshape(_linear(op, weights, f"{name}attention.self.{part}", x), _axes(op, 0, 0, heads, hidden // heads), True)
+        return op.transpose(y, _axes(op, 0, 2, 1, 3))
+
+    seen = op.scaled_dot_product_attention(split("query"), split("key"), split("value"), bias)
+    seen = op.reshape(op.transpose(seen, _axes(op, 0, 2, 1, 3)), _axes(op, 0, 0, hidden), True)
+    x = _norm(op, weights, f"{name}attention.output.LayerNorm", op.add(_linear(op, weights, f"{name}attention.output.dense", seen), x), eps)
+    wide = op.gelu(_linear(op, weights, f"{name}intermediate.dense", x), "erf")
+    return _norm(op, weights, f"{name}output.LayerNorm", op.add(_linear(op, weights, f"{name}output.dense", wide), x), eps)

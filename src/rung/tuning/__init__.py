@@ -1,0 +1,1 @@
+"""Tuning: cases to rows to an adapter. Refuses to train on rows that leave nothing to learn."""

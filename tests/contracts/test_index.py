@@ -1,0 +1,137 @@
+"""What every index promises: exact vectors, words, one order, states that can be opened again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from rung.errors import ConfigError
+from rung.knowledge.indexes import KINDS, StoredIndex, open_index
+from rung.types import Passage
+
+if TYPE_CHECKING:
+    from rung.types import Vectors
+
+pytestmark = pytest.mark.parametrize("kind", KINDS)
+D = 16
+
+
+def passage(document: str, start: int, text: str, headings: tuple[str, ...] = ()) -> Passage:
+    return Passage(f"{document}-{start}", document, start, start + len(text), text, headings)
+
+
+A0 = passage("a.md", 0, "The running costs of the harbour cranes", ("Costs", "Cranes"))
+A1 = passage("a.md", 50, "Parental leave lasts ten weeks")
+B0 = passage("b's \"file\".md", 0, "Leave the Café by the back door 日本")
+C0 = passage("c.md", 7, "Zebra crossing")
+EVERY = [A0, A1, B0, C0]
+
+
+def vectors(count: int, seed: int = 0) -> Vectors:
+    raw = np.random.default_rng(seed).normal(size=(count, D)).astype(np.float32)
+    unit: Vectors = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+    return unit
+
+
+def filled(kind: str, folder: Path) -> tuple[StoredIndex, str]:
+    index = open_index(kind, folder, D)
+    return index, index.commit([], EVERY, vectors(4))
+
+
+def test_empty(kind: str, tmp_path: Path) -> None:
+    index = open_index(kind, tmp_path, D)
+    assert (index.dense(vectors(1)[0], 3), index.words("anything", 3), list(index.passages())) == ([], [], [])
+    assert index.stored(["a.md"])[1].shape == (0, D)
+    index.tidy()
+
+
+def test_dense_is_exact_cosine(kind: str, tmp_path: Path) -> None:
+    index, _ = filled(kind, tmp_path)
+    query = vectors(1, 9)[0]
+    expected = sorted(zip(vectors(4) @ query, EVERY, strict=True), key=lambda pair: -pair[0])
+    hits = index.dense(query, 3)
+    assert [hit.passage for hit in hits] == [found for _, found in expected[:3]]
+    assert [hit.score for hit in hits] == pytest.approx([score for score, _ in expected[:3]], abs=1e-5)
+
+
+def test_words_are_stemmed_and_headings_count(kind: str, tmp_path: Path) -> None:
+    index, _ = filled(kind, tmp_path)
+    assert [hit.passage for hit in index.words("what does it cost to run a crane?", 9)][:1] == [A0]
+    assert {hit.passage.id for hit in index.words("leaves", 9)} == {A1.id, B0.id}
+    assert [hit.passage for hit in index.words("cafe", 9)] == [B0]
+    scores = [hit.score for hit in index.words("parental leave", 9)]
+    assert scores == sorted(scores, reverse=True)
+    assert min(scores) > 0
+
+
+@pytest.mark.parametrize("query", ["", "  ", "the", "?!", "nothingofthis", 'quote " AND (x:y* ~', "don't"])
+def test_odd_queries_find_nothing_and_do_not_fail(kind: str, tmp_path: Path, query: str) -> None:
+    assert filled(kind, tmp_path)[0].words(query, 5) == []
+
+
+def test_passages_come_in_order_and_whole(kind: str, tmp_path: Path) -> None:
+    index = open_index(kind, tmp_path, D)
+    index.commit([], EVERY[::-1], vectors(4))
+    assert list(index.passages()) == [A0, A1, B0, C0]
+
+
+def test_commit_removes_documents_then_adds(kind: str, tmp_path: Path) -> None:
+    index, _ = filled(kind, tmp_path)
+    new = passage("a.md", 0, "Cranes are free now")
+    index.commit(["a.md", B0.document, "not there"], [new], vectors(1, 5))
+    assert list(index.passages()) == [new, C0]
+    assert [hit.passage for hit in index.words("crane", 9)] == [new]
+    assert index.words("parental", 9) == []
+    assert index.dense(vectors(1, 5)[0], 1)[0].passage == new
+
+
+def test_everything_may_go(kind: str, tmp_path: Path) -> None:
+    index, _ = filled(kind, tmp_path)
+    index.commit([passage.document for passage in EVERY], [], np.zeros((0, D), np.float32))
+    assert list(index.passages()) == []
+    assert index.dense(vectors(1)[0], 3) == []
+    assert index.words("leave", 3) == []
+
+
+def test_stored_hands_back_the_vectors(kind: str, tmp_path: Path) -> None:
+    index, _ = filled(kind, tmp_path)
+    passages, found = index.stored([B0.document, "a.md"])
+    given = dict(zip([p.id for p in EVERY], vectors(4), strict=True))
+    assert {p.id for p in passages} == {A0.id, A1.id, B0.id}
+    assert all(np.array_equal(row, given[p.id]) for p, row in zip(passages, found, strict=True))
+    assert index.stored([])[0] == []
+
+
+def test_a_state_is_opened_again_though_a_commit_followed(kind: str, tmp_path: Path) -> None:
+    index, before = filled(kind, tmp_path)
+    after = index.commit(["a.md"], [], np.zeros((0, D), np.float32))
+    assert before != after
+    assert list(open_index(kind, tmp_path, D, before).passages()) == [A0, A1, B0, C0]
+    assert list(open_index(kind, tmp_path, D, after).passages()) == [B0, C0]
+    index.tidy()
+    assert list(open_index(kind, tmp_path, D, after).passages()) == [B0, C0]
+    assert list(index.passages()) == [B0, C0]
+
+
+def test_a_commit_builds_on_the_opened_state_not_on_leftovers(kind: str, tmp_path: Path) -> None:
+    index, before = filled(kind, tmp_path)
+    index.commit(["a.md"], [], np.zeros((0, D), np.float32))  # a commit whose state nobody noted
+    again = open_index(kind, tmp_path, D, before)
+    again.commit(["c.md"], [], np.zeros((0, D), np.float32))
+    assert list(again.passages()) == [A0, A1, B0]
+
+
+def test_equal_scores_are_ranked_by_document_and_start(kind: str, tmp_path: Path) -> None:
+    index = open_index(kind, tmp_path, D)
+    same = [passage(f"{n}.md", 0, "one and the same text") for n in range(9)]
+    index.commit([], same[::-1], np.repeat(vectors(1), 9, axis=0))
+    assert [hit.passage for hit in index.words("same text", 4)] == same[:4]
+    assert [hit.passage for hit in index.dense(vectors(1)[0], 4)] == same[:4]
+
+
+def test_unknown_kinds_are_refused(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"'{kind}x'"):
+        open_index(f"{kind}x", tmp_path, D)
