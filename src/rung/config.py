@@ -66,9 +66,9 @@ class TuningConfig(Section):
 
     rank: int = Field(16, ge=1, description="rank of the LoRA matrices")
     alpha: int = Field(32, ge=1, description="scale of the LoRA update, divided by the rank")
-    epochs: int = Field(4, ge=1, description="passes over the examples")
-    learning_rate: float = Field(1e-3, gt=0, description="peak learning rate")
-    batch_tokens: int = Field(4096, ge=64, description="tokens in a batch")
+    epochs: int = Field(8, ge=1, description="passes over the examples")
+    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate")
+    batch_rows: int = Field(16, ge=1, description="rows in a batch")
     gold_probability: float = Field(0.8, ge=0, le=1, description="raft: how often the gold passage is in the context")
 
 

@@ -25,7 +25,7 @@ def passage(document: str, start: int, text: str, headings: tuple[str, ...] = ()
 
 A0 = passage("a.md", 0, "The running costs of the harbour cranes", ("Costs", "Cranes"))
 A1 = passage("a.md", 50, "Parental leave lasts ten weeks")
-B0 = passage("b's \"file\".md", 0, "Leave the Café by the back door 日本")
+B0 = passage('b\'s "file".md', 0, "Leave the Café by the back door 日本")
 C0 = passage("c.md", 7, "Zebra crossing")
 EVERY = [A0, A1, B0, C0]
 

@@ -27,7 +27,7 @@ PAIRS = [("How many days of holiday do I get?", "Annual leave is 27 days."), ("W
 PRIVATE = """
 import sys
 heard = []
-KINDS = ("socket.", "os.fork", "os.posix_spawn", "subprocess.Popen", "os.system", "urllib.Request")
+KINDS = ("socket.connect", "socket.send", "socket.get", "os.fork", "os.posix_spawn", "subprocess.Popen", "os.system", "urllib.Request")
 sys.addaudithook(lambda event, args: heard.append((event, str(args)[:200])) if event.startswith(KINDS) else None)
 from pathlib import Path
 from rung.knowledge.embedders import load
@@ -37,7 +37,7 @@ documents, skipped = read_folder(Path(sys.argv[1]))
 knowledge = open_knowledge(Path(sys.argv[2]), load("minilm"))
 sync(knowledge, documents, skipped)
 assert search(knowledge, "hello", 3)
-print([one for one in heard if "AF_UNIX" not in one[1] and "socketpair" not in one[1]])
+print(heard)
 print("openvino_telemetry" in sys.modules)
 """
 

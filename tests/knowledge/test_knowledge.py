@@ -264,6 +264,8 @@ def test_an_embedder_that_fails_leaves_the_last_good_state(tmp_path: Path, kind:
 
 
 def test_the_wing_is_light_to_import() -> None:
-    code = "import sys, rung.knowledge.knowledge, rung.knowledge.read; print([m for m in ('numpy', 'lancedb', 'torch') if m in sys.modules])"
+    code = (
+        "import sys, rung.knowledge.knowledge, rung.knowledge.read; print([m for m in ('numpy', 'lancedb', 'torch') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -33,14 +33,14 @@ def encode_rows(tokenizer: Any, rows: Sequence[Row], window: int) -> tuple[list[
     return encoded, len(rows) - len(encoded)
 
 
-def batches(rows: Sequence[Encoded], tokens: int, r: Random) -> list[list[Encoded]]:
-    """Batches of rows of like length with at most `tokens` tokens, padding counted; their order is random."""
+def batches(rows: Sequence[Encoded], most: int, tokens: int, r: Random) -> list[list[Encoded]]:
+    """Batches of rows of like length, at most `most` of them and `tokens` tokens with padding; their order is random."""
     shuffled = sorted(rows, key=lambda row: row.id)
     r.shuffle(shuffled)
     made: list[list[Encoded]] = []
     for row in sorted(shuffled, key=lambda row: len(row.ids) // 16):
         longest = max(len(row.ids), *(len(other.ids) for other in made[-1])) if made else 0
-        if made and longest * (len(made[-1]) + 1) <= tokens:
+        if made and len(made[-1]) < most and longest * (len(made[-1]) + 1) <= tokens:
             made[-1].append(row)
         else:
             made.append([row])
@@ -75,7 +75,7 @@ def mean_loss(model: Any, rows: Sequence[Encoded], tokens: int) -> float:
     model.eval()
     total = learned = 0.0
     with torch.inference_mode():
-        for batch in batches(rows, tokens, Random("order")):
+        for batch in batches(rows, 64, tokens, Random("order")):
             total += float(loss_of(model, batch, summed=True))
             learned += sum(len(row.ids) - row.prompt for row in batch)
     return total / learned

@@ -31,9 +31,10 @@ class Recipe:
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.0
-    epochs: int = 4
-    learning_rate: float = 1e-3
-    batch_tokens: int = 4096
+    epochs: int = 8
+    learning_rate: float = 2e-3
+    batch_rows: int = 16
+    batch_tokens: int = 8192  # padding counted; bounds the memory of long rows
     warmup: float = 0.06  # share of the steps
     weight_decay: float = 0.0
     clip: float = 1.0
@@ -66,7 +67,8 @@ def train(
     train_rows, dropped = encode_rows(state.tokenizer, training, state.window)
     held_rows, _ = encode_rows(state.tokenizer, validation, state.window)
     if not train_rows or not held_rows:
-        raise TuningError(f"no training row fits the model's window of {state.window:,} tokens", "shorten the passages or choose another model")
+        sentence = f"no training row fits the model's window of {state.window:,} tokens"
+        raise TuningError(sentence, "shorten the passages or choose another model")
     before = (mean_loss(state.model, train_rows, recipe.batch_tokens), mean_loss(state.model, held_rows, recipe.batch_tokens))
     _run(state, train_rows, held_rows, progress)
     state.best_back()
@@ -169,7 +171,7 @@ def _run(state: _State, rows: Sequence[Encoded], held: Sequence[Encoded], progre
 
 
 def _epoch(rows: Sequence[Encoded], recipe: Recipe, epoch: int) -> list[list[Encoded]]:
-    return batches(rows, recipe.batch_tokens, Random(f"{recipe.seed}/epoch/{epoch}"))
+    return batches(rows, recipe.batch_rows, recipe.batch_tokens, Random(f"{recipe.seed}/epoch/{epoch}"))
 
 
 def _step(state: _State, batch: Sequence[Encoded], steps: int) -> dict[str, float]:
@@ -190,8 +192,8 @@ def _step(state: _State, batch: Sequence[Encoded], steps: int) -> dict[str, floa
     if not math.isfinite(value):
         raise TuningError("the training loss is not a number", "lower learning_rate under [tuning]")
     state.step += 1
-    tokens = sum(len(row.ids) for row in batch)
-    return {"step": state.step, "tokens": tokens, "loss": value, "lr": recipe.learning_rate * shape, "seconds": time.perf_counter() - started}
+    tokens, seconds = sum(len(row.ids) for row in batch), time.perf_counter() - started
+    return {"step": state.step, "tokens": tokens, "loss": value, "lr": recipe.learning_rate * shape, "seconds": seconds}
 
 
 def _validate(state: _State, held: Sequence[Encoded]) -> float:

@@ -81,7 +81,7 @@ def raft_source(search: Callable[[str, int], Sequence[Hit]], passages: Iterable[
         r = Random(f"{seed}/{case.id}")
         gold = [g for e in case.evidence for g in by_document.get(e.document, ()) if is_gold(case, g)]
         others = [hit for hit in search(case.question, 2 * k) if not is_gold(case, hit.passage)]
-        chosen = others[: k - 1] + [Hit(gold[0], 0.0)] if gold and r.random() < p else others[:k]
+        chosen = [*others[: k - 1], Hit(gold[0], 0.0)] if gold and r.random() < p else others[:k]
         r.shuffle(chosen)
         return tuple(chosen)
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rung.tuning.rows import TrainingSource
 
 
-def train_adapter(ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None, progress: Progress) -> tuple[Path, tuple[dict[str, float], ...]]:
+def train_adapter(
+    ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None, progress: Progress
+) -> tuple[Path, tuple[dict[str, float], ...]]:
     """The adapter's folder and its loss curve; trained if it isn't there. With `knowledge` the rows are RAFT's."""
     from rung.models import base_folder
     from rung.tuning.recipe import train

@@ -1,0 +1,124 @@
+"""The climb as one HTML file that opens from disk: no request leaves it, and no answer can become markup."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rung.errors import RungError
+from rung.types import Answer, Case, Score, Summary, Verdict
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class RungReport:
+    """A rung with its answers and scores (by case id), and its adapter's loss curve."""
+
+    summary: Summary
+    answers: Sequence[Answer] = ()
+    scores: Sequence[Score] = ()
+    losses: Sequence[Mapping[str, float]] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report shows. `cases` are in order of id, as each rung's answers are."""
+
+    project: str
+    made: str
+    verdict: Verdict
+    rungs: Sequence[RungReport]
+    cases: Sequence[Case]
+    facts: Mapping[str, str]
+
+
+def html(report: Report) -> str:
+    """The whole page."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("page.html").render(
+        report=report,
+        ran=[rung.summary for rung in report.rungs if rung.summary.ran],
+        skipped=[rung.summary for rung in report.rungs if not rung.summary.ran],
+        data=inert(_data(report)),
+        style=(HERE / "page.css").read_text(encoding="utf-8"),
+        script=(HERE / "page.js").read_text(encoding="utf-8"),
+        charts=(HERE / "vendor" / "echarts.common.min.js").read_text(encoding="utf-8"),
+    )
+
+
+def write_html(report: Report, path: Path) -> None:
+    """Write the page, replacing an older one at once. RungError where that fails."""
+    temporary = path.with_suffix(".tmp")
+    try:
+        temporary.write_text(html(report), encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RungError(f"{path} can't be written: {error.strerror}", "free some space or mend the folder's permissions") from None
+
+
+def inert(value: object) -> str:
+    """JSON that can stand in a script element: no text in it can end the element or start a comment."""
+    told = json.dumps(value, ensure_ascii=False)
+    for character, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
+        told = told.replace(character, code)
+    return told
+
+
+def _data(report: Report) -> dict[str, Any]:
+    return {
+        "bar": report.verdict.bar,
+        "chosen": report.verdict.chosen,
+        "rungs": [_rung(rung) for rung in report.rungs if rung.summary.ran],
+        "cases": [
+            {"id": c.id, "question": c.question, "ideal": c.text, "tags": list(c.tags), "documents": [e.document for e in c.evidence]}
+            for c in report.cases
+        ],
+    }
+
+
+def _rung(rung: RungReport) -> dict[str, Any]:
+    summary = rung.summary
+    return {
+        "name": summary.name,
+        "estimate": summary.primary.estimate,
+        "low": summary.primary.low,
+        "high": summary.primary.high,
+        "parts": dict(summary.parts),
+        "cost": summary.cost_per_1000,
+        "seconds": summary.seconds_p50,
+        "losses": [dict(line) for line in rung.losses],
+        "answers": [_answer(a, s) for a, s in zip(rung.answers, rung.scores, strict=True)],
+    }
+
+
+def _answer(answer: Answer, score: Score) -> dict[str, Any]:
+    cited = {citation.marker for citation in answer.citations}
+    return {
+        "text": answer.text,
+        "primary": score.primary,
+        "faults": faults(answer, score),
+        "sources": [
+            {"n": n, "document": hit.passage.document, "cited": n in cited, "text": hit.passage.text.strip()}
+            for n, hit in enumerate(answer.hits, 1)
+        ],
+    }
+
+
+def faults(answer: Answer, score: Score) -> list[str]:
+    """What is wrong with an answer, in words."""
+    said = {"facts": "facts wrong", "form": "form wrong"}
+    found = [words for part, words in said.items() if score.parts.get(part, 1.0) < 1.0]
+    if score.parts.get("false_answer", 0.0) > 0:
+        found.append("answered what nothing states")
+    if any(not citation.passage for citation in answer.citations):
+        found.append("cites a passage that is not there")
+    elif score.parts.get("citation_precision", 1.0) < 1.0:
+        found.append("cites the wrong passage")
+    return found
