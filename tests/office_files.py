@@ -36,7 +36,8 @@ def docx(body: str) -> bytes:
     package = "http://schemas.openxmlformats.org/package/2006"
     word = "application/vnd.openxmlformats-officedocument.wordprocessingml"
     styles = "".join(
-        f'<w:style w:type="paragraph" w:styleId="Heading{n}"><w:name w:val="heading {n}"/><w:pPr><w:outlineLvl w:val="{n - 1}"/></w:pPr></w:style>'
+        f'<w:style w:type="paragraph" w:styleId="Heading{n}"><w:name w:val="heading {n}"/>'
+        f'<w:pPr><w:outlineLvl w:val="{n - 1}"/></w:pPr></w:style>'
         for n in (1, 2)
     )
     files = {

@@ -14,7 +14,8 @@ from rung.knowledge.read import READERS, Skipped, read_document, read_folder
 from rung.knowledge.reading import Unreadable
 from rung.types import Document
 
-PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Support &amp; care</title><meta name="description" content="nothing to read">
+PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Support &amp; care</title>
+<meta name="description" content="nothing to read">
 <style>p { color: red }</style></head><body><h1>Support plans</h1><p>Gold costs <b>EUR&nbsp;990</b>.</p>
 <table><tr><th>plan</th><th>price</th></tr><tr><td>Gold</td><td>990</td></tr></table>
 <ul><li>first</li><li>second</li></ul><script>alert("no")</script></body></html>"""

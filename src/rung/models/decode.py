@@ -2,7 +2,8 @@
 
 It refuses to let rows touch each other. A prompt is read alone; steps run in multiples of four rows and 64 columns, where
 a CPU's matrix products (measured with MKL) give a row the same bits whatever stands beside it and however many threads
-work; `attention` sees to the rest. So a reply in float32 depends on its prompt alone. Greedy is the largest logit, sampling is drawn from (seed, prompt), and nothing else is on.
+work; `attention` sees to the rest. So a reply in float32 depends on its prompt alone. Greedy is the largest logit,
+sampling is drawn from (seed, prompt), and nothing else is on.
 """
 
 from __future__ import annotations
