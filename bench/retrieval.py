@@ -71,11 +71,8 @@ def scifact(split: str) -> Task:
 def handbook() -> Task:
     """Questions of a company's handbook and the pages that answer them; the questions are struck out of the pages."""
     folder = DATA / "sourcegraph_handbook"
-    documents = [
-        _document(row["path"].removesuffix(".md"), row["text"])
-        for row in _rows(folder / "docs_head_masked.jsonl.gz")
-        if row["text"].strip()
-    ]
+    pages = [row for row in _rows(folder / "docs_head_masked.jsonl.gz") if row["text"].strip()]
+    documents = [_document(row["path"].removesuffix(".md"), row["text"]) for row in pages]
     gold = [(row["question"], {row["gold_path"]: 1.0}) for row in _rows(folder / "faq_gold.jsonl.gz")]
     return Task("handbook", documents, gold)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,7 +79,7 @@ def test_white_space_belongs_to_what_stands_before_it(text: str) -> None:
 def test_blocks_joined_are_the_text(text: str) -> None:
     found = blocks(text)
     assert "".join(text[block.start : block.end] for block in found) == text
-    assert all(first.end == second.start for first, second in zip(found, found[1:], strict=False))
+    assert all(first.end == second.start for first, second in pairwise(found))
 
 
 def test_sections_are_the_passages_and_carry_the_headings_above_them() -> None:

@@ -33,7 +33,7 @@ class Counting:
     """The hashing embedder, with a note of what it was asked to embed."""
 
     seen: list[str] = field(default_factory=list)
-    inner: Hashing = Hashing()
+    inner: Hashing = field(default_factory=Hashing)
 
     @property
     def id(self) -> str:

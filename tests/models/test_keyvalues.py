@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.models.keyvalues import BLOCK, Line, Prefixes, Shape, Slots, Step, block_names
+from rung.models.keyvalues import Line, Prefixes, Shape, Slots, Step, block_names
 
 SHAPE = Shape(2, 3, 4, torch.float32, torch.device("cpu"))
+BLOCK = 16
 
 
 def filled(rows: int, columns: int) -> Slots:
@@ -75,10 +76,10 @@ tokens = st.lists(st.integers(0, 3), min_size=1, max_size=3 * BLOCK)
 @given(tokens, tokens, tokens)
 def test_blocks_have_one_name_exactly_where_prompts_are_alike(common: list[int], first: list[int], second: list[int]) -> None:
     one, two = common + first, common + second
-    for number, (a, b) in enumerate(zip(block_names("", one), block_names("", two), strict=False), 1):
+    for number, (a, b) in enumerate(zip(block_names("", one, BLOCK), block_names("", two, BLOCK), strict=False), 1):
         assert (a == b) == (one[: number * BLOCK] == two[: number * BLOCK])
-    assert len(list(block_names("", one))) == (len(one) - 1) // BLOCK
-    assert not set(block_names("", one)) & set(block_names("other", one))
+    assert len(list(block_names("", one, BLOCK))) == (len(one) - 1) // BLOCK
+    assert not set(block_names("", one, BLOCK)) & set(block_names("other", one, BLOCK))
 
 
 def test_the_least_recently_used_blocks_leave() -> None:

@@ -12,7 +12,6 @@ from tiny_model import save_random_model
 
 from rung.errors import ModelError
 from rung.models import load
-from rung.models.keyvalues import BLOCK
 from rung.models.local import LocalModel
 from rung.models.template import encode_prompt
 from rung.types import Message, Reply, Settings
@@ -136,7 +135,8 @@ def test_a_shared_prefix_is_computed_once_and_changes_nothing(model_folder: Path
     first, again, without = replies(kept, prompts), replies(kept, prompts), replies(fresh, prompts)
     assert [one.text for one in first] == [one.text for one in again] == [one.text for one in without]
     assert [one.usage.cached for one in without] == [0] * 5
-    shared = first[0].usage.prompt // BLOCK * BLOCK
+    block = kept.engine.decoder.shape.block
+    shared = kept.count(prompts[0]) // block * block
     assert sorted(one.usage.cached for one in first) == [0] + [shared] * 4
     assert [one.usage.cached for one in again] == [shared] * 5
     assert replies(kept, [prompt(f"{LONG} Anything else?")])[0].usage.cached == shared

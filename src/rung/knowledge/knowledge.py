@@ -9,12 +9,12 @@ import errno
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.errors import ConfigError, DataError, KnowledgeError
+from rung.errors import ConfigError, DataError, KnowledgeError, MissingExtra
 from rung.knowledge.chunk import VERSION as CHUNKED
 from rung.knowledge.chunk import chunk, searchable
 from rung.knowledge.fusion import by_score
@@ -133,11 +133,14 @@ def _change(knowledge: Knowledge, new: Mapping[str, Document], progress: Progres
         name = knowledge.index.commit(gone, passages, vectors)
         state = State(name, vectors.shape[1], documents)
         write_state(knowledge.folder, state)
-    except (OSError, RuntimeError, ValueError) as error:
+    except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
-        raise _refused(knowledge.folder, error) from error
+        if isinstance(error, (OSError, RuntimeError, ValueError)):
+            raise _refused(knowledge.folder, error) from error
+        raise
     knowledge.state = state
-    knowledge.index.tidy()
+    with suppress(OSError, RuntimeError):  # what could not be cleaned up is left to the next commit
+        knowledge.index.tidy()
 
 
 def _vectors(knowledge: Knowledge, gone: Sequence[str], passages: Sequence[Passage], progress: Progress | None) -> Vectors:
@@ -176,8 +179,10 @@ def _refresh(knowledge: Knowledge) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the one lock for writing; the system lets go of it when the process dies."""
-    from filelock import FileLock, Timeout
-
+    try:
+        from filelock import FileLock, Timeout
+    except ModuleNotFoundError:
+        raise MissingExtra("changing an index", "knowledge") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "lock").acquire(timeout=0)

@@ -16,7 +16,7 @@ from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from rung.models.keyvalues import BLOCK, Line, Prefixes, Shape, Slots, Step, block_names
+from rung.models.keyvalues import Line, Prefixes, Shape, Slots, Step, block_names
 from rung.models.pieces import Pieces
 from rung.types import Reply, Settings, Usage
 
@@ -64,17 +64,17 @@ class Decoder:
 
     def read(self, row: Row, line: Line, adapter: str) -> torch.Tensor:
         """Fill a line with a prompt, from kept blocks where there are any; the logits of its last token, (vocabulary,)."""
-        missing = False
-        for name in block_names(adapter, row.ids):
+        missing, size = False, self.shape.block
+        for name in block_names(adapter, row.ids, size):
             block = None if missing else self.prefixes.get(name)
             if block is not None:
                 line.paste(block)
-                row.cached += BLOCK
+                row.cached += size
                 continue
             missing = True
             start = line.length
-            self._read_on(row.ids[start : start + BLOCK], line)
-            self.prefixes.put(name, line.copy(start, start + BLOCK))
+            self._read_on(row.ids[start : start + size], line)
+            self.prefixes.put(name, line.copy(start, start + size))
         return self._read_on(row.ids[line.length :], line)
 
     def _read_on(self, ids: list[int], line: Line) -> torch.Tensor:

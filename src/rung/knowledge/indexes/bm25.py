@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from rung.errors import MissingExtra
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -61,7 +63,10 @@ class BM25:
 
 def tokenized(texts: Sequence[str]) -> list[list[str]]:
     """Lower-case words without accents and stop words, stemmed by Snowball's English (Porter 2) algorithm."""
-    stemmer = import_module("Stemmer").Stemmer("english")
+    try:
+        stemmer = import_module("Stemmer").Stemmer("english")
+    except ModuleNotFoundError:
+        raise MissingExtra("searching by words", "knowledge") from None
     return [stemmer.stemWords([word for word in _WORD.findall(_folded(text)) if word not in STOP]) for text in texts]
 
 
