@@ -11,10 +11,7 @@ from random import Random
 
 from bundled.kinds.names import WORDS, money, person, proper, syllables
 
-COMMON = (
-    "answer note reply desk info result fact entry value found record file ref item team office line memo log update source "
-    "detail finding response summary status case ticket service help check data report card label tag mark book list"
-).split()
+COMMON = ["answer", "note", "reply", "desk", "info", "result", "fact", "entry", "value", "found", "record", "file", "ref", "item", "team", "office", "line", "memo", "log", "update", "source", "detail", "finding", "response", "summary", "status", "case", "ticket", "service", "help", "check", "data", "report", "card", "label", "tag", "mark", "book", "list"]
 MARKS = [":", " -", " =", " >", ">>", " |", "::", " ->", ",", " /", " #", ".", " ~"]
 ENDS = ["", "", "", ".", " <<", " |", " #", " /end", " (ok)", " --", "!", " *", ";"]
 BRACKETS = [("[", "]"), ("<", ">"), ("(", ")"), ("{", "}"), ("*", "*"), ("**", "**"), ('"', '"'), ("`", "`"), ("= ", " ="), ("| ", " |")]

@@ -7,6 +7,7 @@ import json
 import math
 import multiprocessing as mp
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ STAGES = (
     Stage(6e6, MANY, length=768, rows=10),
     Stage(8e6, FULL, length=768, rows=10),
 )
-SHAPE = dict(hidden_size=256, intermediate_size=704, num_hidden_layers=6, num_attention_heads=8, num_key_value_heads=8)
+SHAPE = {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 6, "num_attention_heads": 8, "num_key_value_heads": 8}
 VOCABULARY, WINDOW = 8192, 2048
 
 
@@ -143,7 +144,7 @@ def build(out: Path, torch: Any) -> Any:
 
     config = LlamaConfig(
         vocab_size=VOCABULARY, max_position_embeddings=WINDOW, tie_word_embeddings=True, bos_token_id=1, eos_token_id=5,
-        pad_token_id=0, rope_theta=10000.0, rms_norm_eps=1e-5, attn_implementation="sdpa", **SHAPE,
+        pad_token_id=0, rope_theta=10000.0, rms_norm_eps=1e-5, attn_implementation="sdpa", **SHAPE,  # type: ignore[arg-type]
     )
     return LlamaForCausalLM(config)
 
@@ -167,6 +168,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--natural", type=Path, help="gzipped JSON lines with context, question, answers (optional)")
     parser.add_argument("--prose", type=Path, help="gzipped JSON lines with text, for the vocabulary only (optional)")
+    parser.add_argument("--start", type=Path, help="a model folder to go on from instead of random weights (optional)")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=3)
@@ -178,6 +180,9 @@ def main() -> None:
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     natural = natural_sentences(args.natural)
+    if args.start:
+        for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+            shutil.copy(args.start / name, args.out / name)
     if not (args.out / "tokenizer.json").exists():
         make_tokenizer(args.out, args.prose, natural, args.seed)
     train(args, natural, torch)
@@ -187,6 +192,10 @@ def main() -> None:
 def train(args: Any, natural: Any, torch: Any) -> None:
     """The loop: warm up, hold, and fall to zero over the last fifth."""
     model = build(args.out, torch)
+    if args.start:
+        from safetensors.torch import load_file
+
+        model.load_state_dict(load_file(args.start / "model.safetensors"), strict=False)  # the head is tied to the embedding
     opts = optimizers(model, torch, args.rate)
     seen, step, skip = 0.0, 0, 0.0
     resume = args.out / "resume.pt"

@@ -88,7 +88,9 @@ def test_there_are_no_import_cycles() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("code", ["import rung", "import sys; sys.argv = ['rung', '--help']\nfrom rung.cli import app\napp(standalone_mode=False)"])
+@pytest.mark.parametrize(
+    "code", ["import rung", "import sys; sys.argv = ['rung', '--help']\nfrom rung.cli import app\napp(standalone_mode=False)"]
+)
 def test_the_front_door_is_light(code: str) -> None:
     tail = "\nimport json, sys, time\nprint()\nprint(json.dumps([time.process_time(), sorted(sys.modules)]))"
     runs = [subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, check=True) for _ in range(3)]

@@ -55,7 +55,7 @@ def firm(r: Random) -> str:
 
 def team(r: Random) -> str:
     """A team."""
-    area = r.choice("billing|sales|returns|retail|logistics|procurement|accounts|key accounts|customer care|finance|events|merchandising".split("|"))
+    area = r.choice(["billing", "sales", "returns", "retail", "logistics", "procurement", "accounts", "key accounts", "customer care", "finance", "events", "merchandising"])
     return r.choice([f"the {area} team", f"the {area} desk", f"the {proper(r)} team", f"{area} in {place(r)}"])
 
 
@@ -105,12 +105,12 @@ def plan_name(r: Random) -> str:
 
 
 def product_name(r: Random) -> str:
-    name, noun = proper(r), r.choice("kettle|drill|lamp|router|printer|scanner|speaker|heater|blender|monitor|keyboard|tent|vacuum|scale".split("|"))
+    name, noun = proper(r), r.choice(["kettle", "drill", "lamp", "router", "printer", "scanner", "speaker", "heater", "blender", "monitor", "keyboard", "tent", "vacuum", "scale"])
     return r.choice([f"the {name} {noun}", f"{name} {r.randint(2, 900)}", f"the {name} {edition(r)}", f"{name} {edition(r)}", f"the {name} {r.randint(2, 90)} {noun}", code(r)])
 
 
 def part_name(r: Random) -> str:
-    noun = r.choice("valve|gasket|bearing|hinge|fuse|filter|pump|belt|bracket|nozzle|spring|seal|relay|cartridge|rotor|gear".split("|"))
+    noun = r.choice(["valve", "gasket", "bearing", "hinge", "fuse", "filter", "pump", "belt", "bracket", "nozzle", "spring", "seal", "relay", "cartridge", "rotor", "gear"])
     return r.choice([f"part {code(r)}", code(r), f"the {proper(r)} {noun}", f"{noun} {code(r)}", f"the {noun} {code(r)}", f"spare part {code(r)}"])
 
 
@@ -154,12 +154,12 @@ def gift_name(r: Random) -> str:
 
 
 def listing_name(r: Random) -> str:
-    thing = r.choice("bicycle|armchair|camera|desk|piano|tractor|mirror|bookcase|clock|canoe|guitar|rug".split("|"))
+    thing = r.choice(["bicycle", "armchair", "camera", "desk", "piano", "tractor", "mirror", "bookcase", "clock", "canoe", "guitar", "rug"])
     return r.choice([f"listing {code(r)}", f"listing {r.randint(1000, 99999)}", f"the {proper(r)} {thing}", f"the {r.choice(WORDS)} {thing}", f"the {proper(r)} {thing} listing", f"item {code(r)}"])
 
 
 def ticket_name(r: Random) -> str:
-    event = r.choice("fair|conference|concert|expo|festival|gala|trade show|summit".split("|"))
+    event = r.choice(["fair", "conference", "concert", "expo", "festival", "gala", "trade show", "summit"])
     return r.choice([f"the {proper(r)} {event}", f"{proper(r)} Live", f"{proper(r)} {r.randint(2024, 2031)}", f"the {proper(r)} {edition(r)} {event}", f"{proper(r)} Expo", f"the {proper(r)} workshop"])
 
 

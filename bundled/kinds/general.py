@@ -51,14 +51,14 @@ ROLES = {
     "responsible team": ("looks after", "Which team looks after {e}?", "Which team is responsible for {e}?"),
     "on-call team": ("is on call for", "Which team is on call for {e}?", "Who is on call for {e}?"),
 }
-WRITTEN = "two three four five six seven eight nine ten twelve fifteen twenty thirty".split()
+WRITTEN = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "fifteen", "twenty", "thirty"]
 SPANS: Value = lambda r: f"{r.choice(WRITTEN) if r.random() < 0.3 else r.randint(2, 90)} {r.choice(['days', 'working days', 'weeks', 'months', 'hours', 'minutes', 'years', 'seconds'])}"  # noqa: E731
 PERCENT: Value = lambda r: r.choice([f"{r.randint(1, 99)} %", f"{r.randint(1, 99)}%", f"{r.randint(1, 99)} percent", f"{r.randint(1, 99)}.{r.randint(1, 9)}%"])  # noqa: E731
 COUNT: Value = lambda r: f"{r.randint(2, 12000):,} {r.choice(['people', 'requests', 'pieces', 'seats', 'users', 'pages', 'calls', 'containers', 'items', 'bookings', 'rows', 'MB', 'GB', 'kg', 'tonnes', 'metres'])}"  # noqa: E731
 PLACE: Value = lambda r: r.choice([proper(r), f"{proper(r)} {r.choice(['Quay', 'Street', 'Park', 'House', 'Hall', 'Point'])}", f"room {r.randint(1, 9)}.{r.randint(10, 40)}", f"floor {r.randint(1, 20)}", f"building {r.choice('ABCDEFGH')}"])  # noqa: E731
 TEAM: Value = lambda r: f"{r.choice(['the ', ''])}{r.choice([proper(r), 'finance', 'logistics', 'support', 'people', 'security', 'platform', 'sales', 'legal', 'payroll', 'facilities'])} {r.choice(['team', 'desk', 'group', 'office'])}"  # noqa: E731
-VERBS = "restart stop check clear call open close renew replace lock reset isolate drain rotate inspect notify empty unplug".split()
-NOUNS = "queue worker pump gateway cache token valve shift lead log file port desk backup node reader printer cable sensor server form ticket account".split()
+VERBS = ["restart", "stop", "check", "clear", "call", "open", "close", "renew", "replace", "lock", "reset", "isolate", "drain", "rotate", "inspect", "notify", "empty", "unplug"]
+NOUNS = ["queue", "worker", "pump", "gateway", "cache", "token", "valve", "shift", "lead", "log", "file", "port", "desk", "backup", "node", "reader", "printer", "cable", "sensor", "server", "form", "ticket", "account"]
 ACTION: Value = lambda r: f"{r.choice(VERBS)} the {r.choice(NOUNS)} {r.choice(['', '', r.choice(NOUNS), 'and ' + r.choice(VERBS) + ' the ' + r.choice(NOUNS), 'on ' + proper(r)])}".strip()  # noqa: E731
 PATH: Value = lambda r: r.choice([f"/{syllables(r, 1, 2)}/{syllables(r, 1, 2)}", f"{syllables(r, 1, 2)}.log", f"#{syllables(r, 1, 2)}-{syllables(r, 1, 1)}", str(r.randint(1024, 65000))])  # noqa: E731
 RHYTHM = one_of("every day", "every Monday", "every Friday", "weekly", "monthly", "every quarter", "twice a year", "once a year", "every two weeks", "every hour")

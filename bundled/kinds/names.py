@@ -3,24 +3,13 @@
 from collections.abc import Callable
 from random import Random
 
-ONSETS = "b br c ch cl cr d dr f fl fr g gl gr h j k kl kr l m n p pl pr qu r s sc sh sk sl sm sn sp st str t th tr v w y z".split()
-VOWELS = "a a a e e e i i o o u ai au ea ee ei ia ie oa oo ou".split()
-CODAS = "b ck d f g k l ll lm ln m n nd ng nt p r rd rk rn rt s sk ss st t th v x z".split() + [""] * 12
-MONTHS = "January February March April May June July August September October November December".split()
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-FIRST = (
-    "Ada Amir Anna Ben Carla Chen Clara David Dina Elena Emma Erik Fatima Felix Grace Hana Henry Ines Ivan Jack Jonas "
-    "Julia Kai Karim Lara Leo Lina Lucas Maria Marta Max Mina Nadia Nina Noah Olga Omar Oscar Paul Petra Priya Rosa "
-    "Sam Sara Simon Sofia Tariq Theo Tom Vera Victor Yara Yusuf Zoe"
-).split()
-WORDS = (
-    "amber anchor arrow aspen atlas aurora basin beacon birch bridge canyon cedar cobalt comet coral crest delta drift "
-    "eagle echo ember falcon fern field flint forest garnet glacier granite grove harvest hazel heron horizon island "
-    "ivory jade juniper lantern larch laurel ledge linden lotus lumen maple marble meadow mesa mint mosaic nectar nova "
-    "oak ocean olive onyx opal orbit orchid osprey pearl pebble phoenix pine pioneer prairie quartz quill raven reef "
-    "ridge river robin saffron sage sapphire sierra silver slate sparrow spring spruce summit swift tempo terra thistle "
-    "tide timber topaz tundra valley velvet vertex vista willow zenith zephyr"
-).split()
+ONSETS = ["b", "br", "c", "ch", "cl", "cr", "d", "dr", "f", "fl", "fr", "g", "gl", "gr", "h", "j", "k", "kl", "kr", "l", "m", "n", "p", "pl", "pr", "qu", "r", "s", "sc", "sh", "sk", "sl", "sm", "sn", "sp", "st", "str", "t", "th", "tr", "v", "w", "y", "z"]
+VOWELS = ["a", "a", "a", "e", "e", "e", "i", "i", "o", "o", "u", "ai", "au", "ea", "ee", "ei", "ia", "ie", "oa", "oo", "ou"]
+CODAS = ["b", "ck", "d", "f", "g", "k", "l", "ll", "lm", "ln", "m", "n", "nd", "ng", "nt", "p", "r", "rd", "rk", "rn", "rt", "s", "sk", "ss", "st", "t", "th", "v", "x", "z"] + [""] * 12
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+FIRST = ["Ada", "Amir", "Anna", "Ben", "Carla", "Chen", "Clara", "David", "Dina", "Elena", "Emma", "Erik", "Fatima", "Felix", "Grace", "Hana", "Henry", "Ines", "Ivan", "Jack", "Jonas", "Julia", "Kai", "Karim", "Lara", "Leo", "Lina", "Lucas", "Maria", "Marta", "Max", "Mina", "Nadia", "Nina", "Noah", "Olga", "Omar", "Oscar", "Paul", "Petra", "Priya", "Rosa", "Sam", "Sara", "Simon", "Sofia", "Tariq", "Theo", "Tom", "Vera", "Victor", "Yara", "Yusuf", "Zoe"]
+WORDS = ["amber", "anchor", "arrow", "aspen", "atlas", "aurora", "basin", "beacon", "birch", "bridge", "canyon", "cedar", "cobalt", "comet", "coral", "crest", "delta", "drift", "eagle", "echo", "ember", "falcon", "fern", "field", "flint", "forest", "garnet", "glacier", "granite", "grove", "harvest", "hazel", "heron", "horizon", "island", "ivory", "jade", "juniper", "lantern", "larch", "laurel", "ledge", "linden", "lotus", "lumen", "maple", "marble", "meadow", "mesa", "mint", "mosaic", "nectar", "nova", "oak", "ocean", "olive", "onyx", "opal", "orbit", "orchid", "osprey", "pearl", "pebble", "phoenix", "pine", "pioneer", "prairie", "quartz", "quill", "raven", "reef", "ridge", "river", "robin", "saffron", "sage", "sapphire", "sierra", "silver", "slate", "sparrow", "spring", "spruce", "summit", "swift", "tempo", "terra", "thistle", "tide", "timber", "topaz", "tundra", "valley", "velvet", "vertex", "vista", "willow", "zenith", "zephyr"]
 
 
 def syllables(r: Random, low: int = 2, high: int = 3) -> str:

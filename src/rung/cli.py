@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -102,7 +103,17 @@ def main() -> None:
     except RungError as error:
         if debug:
             raise
-        typer.echo(f"error: {error.message}", err=True)
-        if error.hint:
-            typer.echo(f"hint: {error.hint}", err=True)
-        raise SystemExit(2) from None
+        refuse(error.message, error.hint)
+    except OSError as error:
+        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+            raise
+        what = error.filename or "a file"
+        refuse(f"{what} can't be written: {error.strerror}", "make room or mend the permissions; what was finished is kept")
+
+
+def refuse(message: str, hint: str) -> NoReturn:
+    """Say what is wrong and what to do, and exit with 2."""
+    typer.echo(f"error: {message}", err=True)
+    if hint:
+        typer.echo(f"hint: {hint}", err=True)
+    raise SystemExit(2)

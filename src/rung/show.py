@@ -11,7 +11,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.errors import ConfigError
+from rung.errors import ConfigError, RungError
 from rung.workspace.workspace import Progress, open_workspace
 
 if TYPE_CHECKING:
@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Progress]:
-    """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere."""
+    """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere.
+
+    Ctrl-C inside it becomes a RungError that says how to go on.
+    """
+    try:
+        with _bars(quiet=quiet) as update:
+            yield update
+    except KeyboardInterrupt:
+        raise RungError("interrupted; what was finished is kept", "run the same command again: it goes on where it stopped") from None
+
+
+@contextmanager
+def _bars(*, quiet: bool) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

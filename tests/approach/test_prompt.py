@@ -59,7 +59,10 @@ def test_passages_stand_before_the_question_and_are_numbered() -> None:
 
 
 def test_without_passages_nothing_is_to_be_cited() -> None:
-    assert render(PromptStyle("Be brief."), "Why?") == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Question: Why?"}]
+    assert render(PromptStyle("Be brief."), "Why?") == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Question: Why?"},
+    ]
 
 
 def test_solved_examples_are_turns() -> None:

@@ -28,7 +28,9 @@ ASK = "onload = () => setTimeout(() => document.body.append(document.getElementB
 
 def summary(name: str, right: float, ran: bool = True) -> Summary:
     interval = Interval(right, right - 0.1, min(right + 0.1, 1), 3, 3)
-    return Summary(name, interval, {"facts": right, "form": 0.5}, 0.2, 0.4, 0.01, 0.02, Usage(10, 5, 2), note="too long" if not ran else "", ran=ran)
+    return Summary(
+        name, interval, {"facts": right, "form": 0.5}, 0.2, 0.4, 0.01, 0.02, Usage(10, 5, 2), note="too long" if not ran else "", ran=ran
+    )
 
 
 @pytest.fixture
@@ -89,7 +91,11 @@ def test_inert_json_round_trips() -> None:
 
 def test_faults_are_named() -> None:
     answer = Answer("q", "a", (Citation(4, ""),))
-    assert faults(answer, Score("c", 0.0, {"facts": 0.0, "form": 0.0})) == ["facts wrong", "form wrong", "cites a passage that is not there"]
+    assert faults(answer, Score("c", 0.0, {"facts": 0.0, "form": 0.0})) == [
+        "facts wrong",
+        "form wrong",
+        "cites a passage that is not there",
+    ]
     assert faults(Answer("q", "a"), Score("c", 1.0, {"facts": 1.0})) == []
 
 

@@ -121,7 +121,9 @@ def test_killed_and_started_again_gives_the_same_weights(base: Path, tmp_path: P
 
 
 def test_the_adapter_serves_what_it_learned(base: Path, tmp_path: Path) -> None:
-    folder = train(base, TRAINING, HELD, Recipe(rank=8, alpha=32, epochs=80, learning_rate=1e-2, batch_rows=12, patience=999), tmp_path, {}, "base")
+    folder = train(
+        base, TRAINING, HELD, Recipe(rank=8, alpha=32, epochs=80, learning_rate=1e-2, batch_rows=12, patience=999), tmp_path, {}, "base"
+    )
     model = load(f"local:{base}", folder)
     replies = [p for _, p in model.stream([list(r.messages[:-1]) for r in TRAINING[:3]], Settings(max_tokens=8)) if isinstance(p, Reply)]
     assert all(reply.text.strip().startswith("it is") for reply in replies)

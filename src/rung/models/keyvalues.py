@@ -156,7 +156,8 @@ class Prefixes:
 
 
 def block_names(adapter: str, ids: Sequence[int], block: int) -> Iterator[bytes]:
-    """The name of each whole block of a prompt of so many tokens each, its last token excepted: that one has to be computed to be answered."""
+    """The name of each whole block of a prompt, of `block` tokens each. Its last token is in none: that one has to be
+    computed to be answered."""
     digest = hashlib.sha256(f"{adapter}/".encode())
     for start in range(0, (len(ids) - 1) // block * block, block):
         digest.update(array("q", ids[start : start + block]).tobytes())

@@ -1,0 +1,55 @@
+"""Writes the reference pages from the code: `make docs`; a test checks that they are current."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VERBS = ("init", "check", "index", "ask", "train", "climb", "report")
+
+
+def config_page() -> str:
+    """Every key of rung.toml."""
+    from pydantic_core import PydanticUndefined
+
+    from rung.config import Config
+
+    lines = ["# rung.toml", "", "Generated from `rung.config` by `make docs`. Unknown keys are refused and the nearest one is named.", ""]
+    for section, field in Config.model_fields.items():
+        model = field.annotation
+        lines += [f"## [{section}]", "", (model.__doc__ or "").strip(), "", "| key | default | what it does |", "|---|---|---|"]  # type: ignore[union-attr]
+        for key, option in model.model_fields.items():  # type: ignore[union-attr]
+            default = "" if option.default is PydanticUndefined else f"`{option.default!r}`"
+            lines.append(f"| `{key}` | {default} | {option.description} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def cli_page() -> str:
+    """`--help` of every verb."""
+    from typer.testing import CliRunner
+
+    from rung.cli import app
+
+    os.environ.update({"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
+    lines = ["# The command line", "", "Generated from `rung --help` by `make docs`.", ""]
+    for verb in ("", *VERBS):
+        said = CliRunner().invoke(app, [*([verb] if verb else []), "--help"], prog_name="rung").stdout
+        lines += [f"## rung {verb}".rstrip(), "", "```text", *(line.rstrip() for line in said.strip("\n").splitlines()), "```", ""]
+    return "\n".join(lines)
+
+
+PAGES = {"config.md": config_page, "cli.md": cli_page}
+
+
+def main() -> int:
+    """Write the pages."""
+    for name, make in PAGES.items():
+        (ROOT / "docs" / "reference" / name).write_text(make(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
