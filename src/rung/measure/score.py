@@ -133,7 +133,8 @@ def _sources(case: Case, answer: Answer) -> dict[str, float]:
         return {}
     precision, recall = citation_rates(answer, case.evidence)
     parts = {"citation_precision": precision, "citation_recall": recall}
-    retrieved = by_case(answer.hits, case.evidence) if answer.hits or answer.dropped or answer.retrieval_seconds else {}
+    searched = answer.made_by.get("source", "").startswith(("search", "everything"))
+    retrieved = by_case(answer.hits, case.evidence) if answer.hits or answer.dropped or searched else {}
     return {name: value for name, value in parts.items() if value is not None} | retrieved
 
 
