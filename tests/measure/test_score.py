@@ -65,8 +65,10 @@ def test_sources_are_scored_where_there_is_evidence() -> None:
     assert "recall@k" not in said("x").parts
     assert said("x").parts["citation_recall"] == 0
     assert "citation_precision" not in said("x").parts
-    searched = score(make_task("answer", [PRICE]), PRICE, Answer("q", "x", retrieval_seconds=0.1))
+    searched = score(make_task("answer", [PRICE]), PRICE, Answer("q", "x", made_by={"source": "search/v/5/hybrid"}))
     assert searched.parts["recall@k"] == 0
+    few_shot = Answer("q", "x", retrieval_seconds=0.1, made_by={"source": "nearest/v"})
+    assert "recall@k" not in score(make_task("answer", [PRICE]), PRICE, few_shot).parts
 
 
 def test_extract_is_valid_times_field_f1() -> None:
