@@ -69,10 +69,11 @@ def train(
     if not train_rows or not held_rows:
         sentence = f"no training row fits the model's window of {state.window:,} tokens"
         raise TuningError(sentence, "shorten the passages or choose another model")
-    before = (mean_loss(state.model, train_rows, recipe.batch_tokens), mean_loss(state.model, held_rows, recipe.batch_tokens))
+    sample = Random(f"{recipe.seed}/sample").sample(train_rows, min(len(train_rows), 48))  # enough to see whether it learned
+    before = (mean_loss(state.model, sample, recipe.batch_tokens), mean_loss(state.model, held_rows, recipe.batch_tokens))
     _run(state, train_rows, held_rows, progress)
     state.best_back()
-    after = (mean_loss(state.model, train_rows, recipe.batch_tokens), mean_loss(state.model, held_rows, recipe.batch_tokens))
+    after = (mean_loss(state.model, sample, recipe.batch_tokens), mean_loss(state.model, held_rows, recipe.batch_tokens))
     scores = {
         "training_loss": {"base": before[0], "tuned": after[0]},
         "validation_loss": {"base": before[1], "tuned": after[1]},
