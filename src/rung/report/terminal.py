@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rung.report.html import Report
 
-COLUMNS = ("rung", "right", "95 % interval", "facts", "form", "cited", "p50 s", "per 1,000", "per correct")
+COLUMNS = ("rung", "right", "95 %", "facts", "form", "cited", "p50 s", "1,000 cost", "1 right")
 
 
 def cells(summary: Summary) -> tuple[str, ...]:
@@ -20,18 +20,18 @@ def cells(summary: Summary) -> tuple[str, ...]:
         return (summary.name, f"not run: {summary.note}", *[""] * 7)
     right, parts = summary.primary, summary.parts
     shares = [f"{parts[name]:.0%}" if name in parts else "–" for name in ("facts", "form", "citation_recall")]
-    correct = "–" if summary.cost_per_correct is None else f"{summary.cost_per_correct:.4g}"
-    interval = f"{right.low:.0%} to {right.high:.0%}"
-    return (summary.name, f"{right.estimate:.1%}", interval, *shares, f"{summary.seconds_p50:.2f}", f"{summary.cost_per_1000:.4g}", correct)
+    correct = "–" if summary.cost_per_correct is None else f"{summary.cost_per_correct:.2g}"
+    interval = f"{100 * right.low:.0f}-{100 * right.high:.0f}%"
+    return (summary.name, f"{right.estimate:.1%}", interval, *shares, f"{summary.seconds_p50:.2f}", f"{summary.cost_per_1000:.3g}", correct)
 
 
 def table(report: Report, console: Console) -> None:
-    """Print one row per rung, then why each was passed over."""
+    """Print one row per rung (share right with its interval, parts, cost of 1,000 answers and of a right one), then the reasons."""
     from rich.table import Table
 
     shown = Table(title=f"{report.project}: {len(report.cases)} cases", title_justify="left")
     for name in COLUMNS:
-        shown.add_column(name, justify="left" if name == "rung" else "right", overflow="fold")
+        shown.add_column(name, justify="left" if name == "rung" else "right", no_wrap=True)
     for rung in report.rungs:
         if rung.summary.ran:
             style = "bold" if rung.summary.name == report.verdict.chosen else ""

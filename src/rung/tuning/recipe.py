@@ -10,6 +10,7 @@ import math
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,17 +91,22 @@ class _State:
         import torch
         from peft import LoraConfig, get_peft_model
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
 
         self.recipe, self.work = recipe, work
         torch.manual_seed(recipe.seed)
         self.tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
         kind = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+        logging.disable_progress_bar()  # ours is the one that says when it will be done
         model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, use_safetensors=True, dtype=kind)
         self.window = int(model.config.max_position_embeddings)
         lora = LoraConfig(
             r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules="all-linear", task_type="CAUSAL_LM"
         )
-        self.model: Any = get_peft_model(model, lora).to("cuda" if torch.cuda.is_available() else "cpu")
+        with warnings.catch_warnings():  # peft asks transformers for gradient checkpointing by its old name
+            warnings.filterwarnings("ignore", message=".is_gradient_checkpointing. is deprecated")
+            adapted = get_peft_model(model, lora)
+        self.model: Any = adapted.to("cuda" if torch.cuda.is_available() else "cpu")
         self.weights = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.step, self.best, self.since, self.stopped = 0, math.inf, 0, False
