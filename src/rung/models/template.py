@@ -81,4 +81,4 @@ def _plain(message: Message, special: list[str]) -> Message:
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
     # The template has written the beginning-of-sequence token itself: adding special tokens would double it.
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
