@@ -97,7 +97,7 @@ class _State:
         torch.manual_seed(recipe.seed)
         self.tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
         kind = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-        logging.disable_progress_bar()  # ours is the one that says when it will be done
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # ours says when it will be done
         model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, use_safetensors=True, dtype=kind)
         self.window = int(model.config.max_position_embeddings)
         lora = LoraConfig(
