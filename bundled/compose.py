@@ -7,15 +7,18 @@ share it. Nothing real is in it, apart from natural sentences handed in by the c
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from bundled.forms import Form, draw_form
 from bundled.kinds import Attribute, Kind
+from bundled.kinds.drill import drawn
 from bundled.kinds.names import WORDS, proper
 
 REFUSAL = "I don't know."
+Natural = tuple[str, Sequence[tuple[str, str, int]]]  # a text and (question, answer, where the answer starts)
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,11 @@ class Level:
     passages: tuple[int, int] = (1, 1)
     facts: tuple[int, int] = (1, 4)
     look_alike: float = 0.0
+    again: float = 0.0  # share of passages that go on about the thing of the passage before
     joint: float = 0.0  # share of passages about several look-alikes
     natural: float = 0.0
+    drill: float = 0.0  # share of exercises about kinds drawn afresh
+    absent: float = 0.15  # share of questions without an answer
     forms: float = 0.5  # share of exercises with a form other than the bare value
     branches: int = 6
     no_context: float = 0.03
@@ -62,6 +68,7 @@ class Thing:
     name: str
     values: dict[str, str] = field(default_factory=dict)
     stated: dict[str, int] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)  # the sentence in the text, where it stands in one
 
 
 def capital(text: str) -> str:
@@ -88,32 +95,45 @@ def look_alike(r: Random, name: str) -> str:
     return f"{name} {r.choice(['Plus', 'Pro', 'Max', 'Lite', '2', '3', 'S', 'North', 'South', 'B'])}"
 
 
-def state(r: Random, thing: Thing, attribute: Attribute, part: str, style: str) -> str:
-    """One fact as a sentence, a list item or a table row."""
+def state(r: Random, thing: Thing, attribute: Attribute, part: str, style: str, name: str = "") -> str:
+    """One fact as a sentence (about `name`, else the thing's own), a list item or a table row."""
     value = thing.values[attribute.name]
     if style == "list":
         return f"- {capital(attribute.name)}: {value}"
     if style == "table":
         return f"| {capital(attribute.name)} | {value} |"
-    return capital(pick(r, attribute.statements, part).format(e=thing.name, v=value))
+    low = part == "train" and value[:1].islower()  # at the start of a sentence it would take a capital that it has not
+    kept = [s for s in attribute.statements[:-1] if not (low and s.startswith("{v}"))]
+    statement = pick(r, (*(kept or attribute.statements[:-1]), attribute.statements[-1]), part)
+    text = statement.format(e=name or thing.name, v=value)
+    return text if low and statement.startswith("{v}") else capital(text)
+
+
+def mention(r: Random, thing: Thing) -> str:
+    """What a text calls a thing that its heading has named."""
+    return r.choice(["it", f"the {thing.kind.name}", f"this {thing.kind.name}"])
 
 
 def passage(r: Random, thing: Thing, number: int, level: Level, part: str) -> str:
     """A heading and a few facts about one thing, as prose, a list or a table."""
-    chosen = r.sample(thing.kind.attributes, min(len(thing.kind.attributes), r.randint(*level.facts)))
+    rest = [a for a in thing.kind.attributes if a.name not in thing.stated]
+    chosen = r.sample(rest, min(len(rest), r.randint(*level.facts)))
     style = r.choices(["prose", "list", "table"], [0.76, 0.14, 0.10])[0]
+    headed, short = style != "prose" or r.random() < 0.75, r.random() < 0.5
     lines = []
     for attribute in chosen:
         thing.values.setdefault(attribute.name, attribute.value(r))
         thing.stated[attribute.name] = number
-        lines.append(state(r, thing, attribute, part, style))
+        lines.append(state(r, thing, attribute, part, style, mention(r, thing) if headed and short and r.random() < 0.8 else ""))
+        if style == "prose":
+            thing.said[attribute.name] = lines[-1]
     if style == "prose":
         for _ in range(r.choice([0, 0, 1, 1, 2])):
             lines.insert(r.randint(0, len(lines)), capital(r.choice(thing.kind.filler).format(e=thing.name)))
         body = " ".join(lines)
     else:
         body = "\n".join(lines)
-    if style != "prose" or r.random() < 0.75:
+    if headed:
         title = capital(thing.name)
         heading = r.choice([title, title, f"{capital(thing.kind.name)}s > {title}", f"{title} > {r.choice(['Overview', 'Details', 'Facts', 'Summary'])}"])
         body = f"{heading}\n{body}"
@@ -147,10 +167,12 @@ def joint_passage(r: Random, kinds: Sequence[Kind], number: int, level: Level, p
 
 
 def things(r: Random, kinds: Sequence[Kind], count: int, level: Level) -> list[Thing]:
-    """`count` entities, some of them look-alikes of an earlier one."""
+    """`count` entities, some of them look-alikes of an earlier one, and now and then one that has two passages."""
     made: list[Thing] = []
     for _ in range(count):
-        if made and r.random() < level.look_alike:
+        if made and made[-1] not in made[:-1] and r.random() < level.again:
+            made.append(made[-1])
+        elif made and r.random() < level.look_alike:
             other = r.choice(made)
             made.append(Thing(other.kind, look_alike(r, other.name)))
         else:
@@ -165,7 +187,7 @@ def fact_branch(r: Random, pool: list[Thing], form: Form, part: str) -> Branch:
     attribute = r.choice([a for a in thing.kind.attributes if a.name in thing.stated])
     where, value = thing.stated[attribute.name], thing.values[attribute.name]
     question = capital(pick(r, attribute.questions, part).format(e=thing.name))
-    sentence = capital(attribute.statements[0].format(e=thing.name, v=value))
+    sentence = thing.said.get(attribute.name, f"The {attribute.name} of {thing.name} is {value}.")
     return Branch(question, form.write(value, attribute.name, sentence, where), value, "fact", where)
 
 
@@ -184,20 +206,31 @@ def absent_branch(r: Random, pool: list[Thing], kinds: Sequence[Kind], form: For
     return Branch(question, form.refuse(attribute.name), "", "absent")
 
 
-def natural_exercise(r: Random, sentences: Sequence[tuple[str, Sequence[tuple[str, str]]]], level: Level) -> Exercise:
+def window(r: Random, text: str, start: int, end: int) -> tuple[int, int]:
+    """The bounds of one to four sentences of `text` with [start, end) in them."""
+    cuts = [0, *(m.end() for m in re.finditer(r"[.!?]\"? ", text)), len(text)]
+    first = max(i for i, c in enumerate(cuts) if c <= start)
+    last = min(i for i, c in enumerate(cuts) if c >= end)
+    return cuts[max(0, first - r.choice([0, 0, 1, 2]))], cuts[min(len(cuts) - 1, last + r.choice([0, 0, 1, 2]))]
+
+
+def natural_exercise(r: Random, texts: Sequence[Natural], level: Level) -> Exercise:
     """Natural sentences with questions people wrote, read in the same forms."""
-    count = min(r.randint(*level.passages), 4)
-    chosen = r.sample(range(len(sentences)), count + 1)
+    count = min(r.randint(*level.passages), 5)
     form = draw_form(r, level.forms * 0.6)
-    branches = []
-    for number, i in enumerate(chosen[:-1], 1):
-        for question, answer in r.sample(list(sentences[i][1]), min(len(sentences[i][1]), max(1, 6 // count))):
+    passages, branches = [], []
+    *chosen, other = r.sample(texts, count + 1)
+    for number, (text, asked) in enumerate(chosen, 1):
+        _, answer, start = r.choice(asked)
+        low, high = window(r, text, start, start + len(answer))
+        passages.append(text[low:high].strip())
+        inside = [(q, a) for q, a, at in asked if low <= at and at + len(a) <= high]
+        for question, answer in r.sample(inside, min(len(inside), max(2, 8 // count))):
             branches.append(Branch(question, form.write(answer, "answer", answer, number), answer, "natural", number))
-    if r.random() < 0.5:
-        question, _ = r.choice(list(sentences[chosen[-1]][1]))
-        branches.append(Branch(question, form.refuse("answer"), "", "absent"))
+    if r.random() < level.absent * 4:
+        branches.append(Branch(r.choice(other[1])[0], form.refuse("answer"), "", "absent"))
     r.shuffle(branches)
-    return Exercise(form.system(r), form.shots(r, count > 3), tuple(sentences[i][0] for i in chosen[:-1]), tuple(branches[:8]))
+    return Exercise(form.system(r), form.shots(r, count > 3), tuple(passages), tuple(branches[:10]))
 
 
 def label_exercise(r: Random, kinds: Sequence[Kind], part: str) -> Exercise:
@@ -222,7 +255,7 @@ def label_exercise(r: Random, kinds: Sequence[Kind], part: str) -> Exercise:
     return Exercise(system.format(", ".join(labels)), tuple(shots), (), tuple(branches))
 
 
-def exercise(r: Random, kinds: Sequence[Kind], level: Level, part: str = "train", natural: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()) -> Exercise:
+def exercise(r: Random, kinds: Sequence[Kind], level: Level, part: str = "train", natural: Sequence[Natural] = ()) -> Exercise:
     """One exercise at a level. `part` is "train" or "test" (templates the other never uses)."""
     draw = r.random()
     if natural and draw < level.natural:
@@ -230,6 +263,8 @@ def exercise(r: Random, kinds: Sequence[Kind], level: Level, part: str = "train"
     if draw > 1 - level.labels:
         return label_exercise(r, kinds, part)
     form = draw_form(r, level.forms)
+    if r.random() < level.drill:
+        kinds = [drawn(r, part) for _ in range(r.choice([1, 1, 2, 3]))]
     if r.random() < level.no_context:
         pool = things(r, kinds, 2, level)
         shots = form.shots(r, r.random() < 0.5)
@@ -250,11 +285,19 @@ def exercise(r: Random, kinds: Sequence[Kind], level: Level, part: str = "train"
         branches = tuple(record_branch(r, pool, form, part) for _ in range(3))
     else:
         branches = tuple(
-            absent_branch(r, pool, kinds, form, part) if r.random() < 0.16 else fact_branch(r, pool, form, part)
+            absent_branch(r, pool, kinds, form, part) if r.random() < level.absent else fact_branch(r, pool, form, part)
             for _ in range(level.branches + count // 2)
         )
     unique = tuple({b.question: b for b in branches}.values())
     return Exercise(form.system(r), form.shots(r, False), tuple(passages), unique)
+
+
+RECORDS = (
+    "What are the {k} of {e}?", "{e}: {k}", "Give the {k} of {e}.", "Read out {k} for {e}.", "For {e}, I need {k}.",
+    "Extract {k} for {e}.", "Return {k} of {e}.", "{k} of {e}", "Which {k} does {e} have?", "Find {k} for {e}.",
+    "Fill in {k} for {e}.", "Show me {k} of {e}.", "What do the passages say about {e}: {k}?", "{e}, {k}", "Collect {k} about {e}.",
+    "Take {k} of {e} from the passages.", "Record of {e} with {k}", "I want to know {k} of {e}.", "Tell me {k} for {e}.", "List {k} of {e}.",
+)  # fmt: skip
 
 
 def record_branch(r: Random, pool: list[Thing], form: Form, part: str) -> Branch:
@@ -266,6 +309,5 @@ def record_branch(r: Random, pool: list[Thing], form: Form, part: str) -> Branch
     names = list(dict.fromkeys(names))
     record = {n: thing.values[n] if n in thing.stated else None for n in names}
     keys = ", ".join(names)
-    ask = ["What are the {k} of {e}?", "{e}: {k}", "Give the {k} of {e}.", "Read out {k} for {e}.", "For {e}, I need {k}.", "List {k} of {e}."]
-    question = capital(pick(r, ask, part).format(k=keys, e=thing.name))
+    question = capital(pick(r, RECORDS, part).format(k=keys, e=thing.name))
     return Branch(question, json.dumps(record, ensure_ascii=False), json.dumps(record, ensure_ascii=False), "json", thing.stated[names[0]])

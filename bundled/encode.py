@@ -1,6 +1,6 @@
-"""Exercises to token rows: a shared prompt and its branches in one row, each branch blind to the others.
+"""Exercises to tokens: a shared prompt and its branches behind it, each branch blind to the others.
 
-A branch sees its prompt and itself and stands at the position it would have alone, so that one row trains many
+A branch sees its prompt and itself and stands at the position it would have alone, so that one prompt trains many
 questions on the same passages exactly as if each were a chat of its own.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 
 import numpy as np
@@ -54,20 +55,33 @@ def learn_tokenizer(texts: Sequence[str], size: int) -> Tokenizer:
 
 
 @dataclass
-class Rows:
-    """A batch of packed rows, each array of shape (rows, length). Row padding has document -1."""
+class Stream:
+    """Encoded exercises one behind the other; the arrays have shape (tokens,), the lists one number for each exercise."""
 
     ids: NDArray[np.int64]
     positions: NDArray[np.int64]
-    document: NDArray[np.int16]  # which exercise a token belongs to
-    branch: NDArray[np.int16]  # 0 for the shared prompt
-    weight: NDArray[np.float32]  # of the loss on predicting this token
+    branch: NDArray[np.int64]  # 0 for the shared prompt
+    weight: NDArray[np.float64]  # of the loss on predicting this token
+    prompts: list[int]  # tokens before the first branch
+    lengths: list[int]
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each exercise begins."""
+        return [0, *accumulate(self.lengths)][:-1]
 
 
-def encode(tokenizer: Tokenizer, x: Exercise, r: Random, limit: int, prompt_share: float) -> list[tuple[int, int, int, float]] | None:
-    """(token, position, branch, weight) for one exercise, or None where the prompt leaves no room for a branch."""
+Item = list[tuple[int, int, int, float]]
+
+
+def encode(tokenizer: Tokenizer, x: Exercise, r: Random, limit: int, prompt_share: float) -> Item | None:
+    """(token, position, branch, weight) for one exercise, or None where the prompt leaves no room for a branch.
+
+    The word before an answer stands at the end of its own branch's question, so every answer token follows its
+    predecessor in the line; a branch's first token does not, and has no weight.
+    """
     start = tokenizer.encode(prompt(x), add_special_tokens=False).ids
-    rows = [(t, i, 0, 1.0 if r.random() < prompt_share else 0.0) for i, t in enumerate(start)]
+    rows = [(t, i, 0, float(i > 0 and r.random() < prompt_share)) for i, t in enumerate(start)]
     for number, branch in enumerate(x.branches, 1):
         ask = tokenizer.encode(f": {branch.question}<|end|><|assistant|>", add_special_tokens=False).ids
         reply = tokenizer.encode(f" {branch.answer}<|end|>", add_special_tokens=False).ids
@@ -79,33 +93,8 @@ def encode(tokenizer: Tokenizer, x: Exercise, r: Random, limit: int, prompt_shar
     return rows if len(rows) > len(start) else None
 
 
-def pack(encoded: Sequence[list[tuple[int, int, int, float]]], length: int) -> list[list[list[tuple[int, int, int, float]]]]:
-    """First fit, longest first, into rows of `length`."""
-    rows: list[list[list[tuple[int, int, int, float]]]] = []
-    room: list[int] = []
-    for item in sorted(encoded, key=len, reverse=True):
-        spot = next((i for i, free in enumerate(room) if free >= len(item)), None)
-        if spot is None:
-            rows.append([])
-            room.append(length)
-            spot = len(rows) - 1
-        rows[spot].append(item)
-        room[spot] -= len(item)
-    return rows
-
-
-def lay(rows: Sequence[list[list[tuple[int, int, int, float]]]], length: int) -> Rows:
-    """Packed rows as arrays."""
-    shape = (len(rows), length)
-    made = Rows(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.full(shape, -1, np.int16), np.zeros(shape, np.int16), np.zeros(shape, np.float32))
-    for i, row in enumerate(rows):
-        at = 0
-        for number, item in enumerate(row):
-            columns = np.array(item, dtype=np.float64)
-            end = at + len(item)
-            made.ids[i, at:end], made.positions[i, at:end] = columns[:, 0], columns[:, 1]
-            made.branch[i, at:end], made.weight[i, at:end] = columns[:, 2], columns[:, 3]
-            made.document[i, at:end] = number
-            made.weight[i, at] = 0.0  # nothing before the first token predicts it
-            at = end
-    return made
+def join(items: Sequence[Item]) -> Stream:
+    """Encoded exercises as one stream."""
+    columns = np.array([token for item in items for token in item])
+    ids, positions, branch = (columns[:, i].astype(np.int64) for i in range(3))
+    return Stream(ids, positions, branch, columns[:, 3], [sum(t[2] == 0 for t in item) for item in items], [len(item) for item in items])

@@ -1,4 +1,4 @@
-"""Measures the bundled model on templates, kinds and entities it never met: `python -m bundled.evaluate MODEL`."""
+"""Measures the bundled model on wordings, kinds and entities it never met: `python -m bundled.evaluate MODEL`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ LEVELS = {
     "no passages": Level(passages=(1, 1), forms=0.3, labels=0, no_context=1.0),
     "labels": Level(passages=(1, 1), labels=1.0, no_context=0),
 }
+
+
+POPULATIONS = (("known", TRAIN_KINDS), ("unseen", TEST_KINDS), ("drawn", TRAIN_KINDS))
 
 
 def messages(x: Exercise, branch: Branch) -> list[dict[str, str]]:
@@ -53,28 +56,36 @@ def judge(branch: Branch, said: str) -> dict[str, float]:
     return scores
 
 
-def measure(folder: Path, count: int, seed: int, show: int) -> dict[str, dict[str, float]]:
-    """Scores by level: `count` exercises each, half of them about kinds never trained on."""
+def measure(folder: Path, count: int, seed: int, show: int, only: str = "") -> dict[str, dict[str, float]]:
+    """Scores by level: `count` exercises each, in wording no training exercise has.
+
+    A third is about kinds met in training, a third about kinds held out from it, a third about kinds drawn afresh.
+    """
     from rung.models import load
     from rung.types import Reply, Settings
 
     model, table = load(f"local:{folder}"), {}
     for name, level in LEVELS.items():
+        if not name.startswith(only):
+            continue
         r = Random(f"evaluate/{seed}/{name}")
         asked = []
         for i in range(count):
-            x = exercise(r, TEST_KINDS if i % 2 else TRAIN_KINDS, replace(level, natural=0.0), "test")
-            asked += [(x, b) for b in x.branches[:3]]
+            about, kinds = POPULATIONS[i % 3]
+            x = exercise(r, kinds, replace(level, drill=float(about == "drawn")), "test")
+            asked += [(x, b, about) for b in x.branches[:3]]
         replies: dict[int, str] = {}
-        for number, piece in model.stream([messages(x, b) for x, b in asked], Settings(max_tokens=64)):  # type: ignore[misc]
+        for number, piece in model.stream([messages(x, b) for x, b, _ in asked], Settings(max_tokens=64)):  # type: ignore[misc]
             if isinstance(piece, Reply):
                 replies[number] = piece.text
         scores = defaultdict(list)
-        for number, (_, branch) in enumerate(asked):
+        for number, (_, branch, about) in enumerate(asked):
             if number < show:
                 print(f"  {branch.question} | want {branch.answer!r} | said {replies[number]!r}")
             for metric, value in judge(branch, replies[number]).items():
                 scores[metric].append(value)
+                if metric == "fact exact":
+                    scores[f"{metric}, {about} kinds"].append(value)
         table[name] = {metric: round(sum(v) / len(v), 3) for metric, v in sorted(scores.items())} | {"n": len(asked)}
         print(name, json.dumps(table[name]), flush=True)
     return table
@@ -86,9 +97,10 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--count", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--show", type=int, default=0)
+    parser.add_argument("--show", type=int, default=0, help="print this many replies of each level")
+    parser.add_argument("--only", default="", help="only the levels whose name begins so")
     args = parser.parse_args()
-    print(json.dumps(measure(args.model, args.count, args.seed, args.show)))
+    print(json.dumps(measure(args.model, args.count, args.seed, args.show, args.only)))
 
 
 if __name__ == "__main__":

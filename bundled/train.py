@@ -15,52 +15,52 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bundled.compose import Level, exercise
-from bundled.encode import SPECIAL, TEMPLATE, Rows, encode, lay, learn_tokenizer, pack, prompt
+from bundled.compose import Level, Natural, exercise
+from bundled.encode import SPECIAL, TEMPLATE, Item, Stream, encode, join, learn_tokenizer, prompt
 from bundled.kinds.bank import TRAIN_KINDS
 
 
 @dataclass(frozen=True)
 class Stage:
-    """`tokens` more tokens at this level, in rows of `length`, `rows` to a step."""
+    """`tokens` more tokens at this level."""
 
     tokens: float
     level: Level
-    length: int = 512
-    rows: int = 16
 
 
-ONE = Level(passages=(1, 1), facts=(1, 3), forms=0.3, labels=0.03, no_context=0.02)
-FEW = Level(passages=(1, 3), facts=(1, 4), look_alike=0.2, joint=0.1, natural=0.10, forms=0.5)
-MANY = Level(passages=(1, 6), facts=(1, 5), look_alike=0.35, joint=0.15, natural=0.25, forms=0.5)
-FULL = Level(passages=(1, 8), facts=(1, 5), look_alike=0.45, joint=0.2, natural=0.25, forms=0.55)
 STAGES = (
-    Stage(5e6, ONE),
-    Stage(8e6, FEW),
-    Stage(6e6, MANY, length=768, rows=10),
-    Stage(8e6, FULL, length=768, rows=10),
+    Stage(10e6, Level(passages=(1, 2), facts=(1, 5), look_alike=0.1, drill=0.55, natural=0.15, forms=0.25, labels=0.03, absent=0.1, branches=9)),
+    Stage(16e6, Level(passages=(1, 4), facts=(1, 5), look_alike=0.2, again=0.1, joint=0.1, drill=0.45, natural=0.2, forms=0.35, labels=0.04, absent=0.12, branches=8)),
+    Stage(42e6, Level(passages=(1, 7), facts=(1, 5), look_alike=0.35, again=0.15, joint=0.15, drill=0.35, natural=0.25, forms=0.5)),
 )
+FULL = STAGES[-1].level
+BATCH, LONGEST, PROMPT_SHARE = 8192, 1024, 0.05  # tokens to a step, to an exercise; share of prompt tokens in the loss
 SHAPE = {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 6, "num_attention_heads": 8, "num_key_value_heads": 8}
 VOCABULARY, WINDOW = 8192, 2048
 
 
-def natural_sentences(path: Path | None) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Sentences with questions from a gzipped JSON-lines file (context, question, answers, source), QAMR rows only:
-    they are the ones under a licence without conditions on what is trained."""
+NATURAL = ("qamr", "fairytaleqa", "policyqa_dev", "tatqa_dev_text")
+
+
+def natural_texts(path: Path | None) -> list[Natural]:
+    """Texts with questions from a gzipped JSON-lines file (context, question, answers, source).
+
+    Sources under MIT, Apache 2.0 and CC BY only: none with conditions on what is trained from them.
+    """
     if not path:
         return []
     import gzip
 
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[str, list[tuple[str, str, int]]] = {}
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            if row["source"] == "qamr" and row["answers"] and row["answer_starts"][0] >= 0:
-                found.setdefault(row["context"], []).append((row["question"], row["answers"][0]))
+            if row["source"] in NATURAL and row["answers"] and row["answer_starts"][0] >= 0 and len(row["answers"][0]) <= 90:
+                found.setdefault(row["context"], []).append((row["question"], row["answers"][0], row["answer_starts"][0]))
     return sorted(found.items())
 
 
-def make_tokenizer(out: Path, prose: Path | None, natural: list[tuple[str, list[tuple[str, str]]]], seed: int) -> None:
+def make_tokenizer(out: Path, prose: Path | None, natural: list[Natural], seed: int) -> None:
     """Learn the vocabulary on exercises, prose and natural sentences; write the files transformers reads."""
     r = Random(f"tokenizer/{seed}")
     texts = []
@@ -83,49 +83,30 @@ def make_tokenizer(out: Path, prose: Path | None, natural: list[tuple[str, list[
     fast.save_pretrained(out)
 
 
-def produce(queue: Any, out: Path, stage: Stage, natural: Any, seed: str, prompt_share: float) -> None:
-    """Make packed batches for ever; runs in a process of its own."""
+def produce(queue: Any, out: Path, stage: Stage, natural: Any, seed: str) -> None:
+    """Make batches for ever; runs in a process of its own."""
     from tokenizers import Tokenizer
 
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the training may be kept to some cores
     tokenizer, r = Tokenizer.from_file(str(out / "tokenizer.json")), Random(seed)
-    pending: list[Any] = []
     while True:
-        while len(pending) < stage.rows * 5:
-            item = encode(tokenizer, exercise(r, TRAIN_KINDS, stage.level, "train", natural), r, stage.length, prompt_share)
-            if item and len(item) <= stage.length:
-                pending.append(item)
-        rows = pack(pending, stage.length)
-        r.shuffle(rows)
-        queue.put(lay(rows[: stage.rows], stage.length))
-        pending = [item for row in rows[stage.rows :] for item in row]
+        items: list[Item] = []
+        while sum(map(len, items)) < BATCH:
+            item = encode(tokenizer, exercise(r, TRAIN_KINDS, stage.level, "train", natural), r, LONGEST, PROMPT_SHARE)
+            items += [item] if item else []
+        queue.put(join(items))
 
 
-def batches(out: Path, stage: Stage, natural: Any, seed: str, prompt_share: float) -> Iterator[Rows]:
+def batches(out: Path, stage: Stage, natural: Any, seed: str) -> Iterator[Stream]:
     """Batches from a background process."""
     queue: Any = mp.Queue(6)
-    worker = mp.Process(target=produce, args=(queue, out, stage, natural, seed, prompt_share), daemon=True)
+    worker = mp.Process(target=produce, args=(queue, out, stage, natural, seed), daemon=True)
     worker.start()
     try:
         while True:
             yield queue.get()
     finally:
         worker.terminate()
-
-
-def step_loss(model: Any, rows: Rows, torch: Any) -> Any:
-    """Mean cross-entropy over the weighted tokens; only their logits are computed."""
-    ids, positions = torch.from_numpy(rows.ids), torch.from_numpy(rows.positions)
-    document, branch, weight = (torch.from_numpy(a) for a in (rows.document, rows.branch, rows.weight))
-    same = document[:, :, None] == document[:, None, :]
-    visible = (branch[:, None, :] == 0) | (branch[:, :, None] == branch[:, None, :])
-    length = ids.shape[1]
-    mask = (same & visible & torch.ones(length, length, dtype=torch.bool).tril()).unsqueeze(1)
-    hidden = model.model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).last_hidden_state
-    at_row, at_column = (weight > 0).nonzero(as_tuple=True)
-    # a branch's first token follows the prompt's last, which need not stand just before it; those have no weight
-    logits = model.lm_head(hidden[at_row, at_column - 1])
-    return torch.nn.functional.cross_entropy(logits.float(), ids[at_row, at_column])
 
 
 def optimizers(model: Any, torch: Any, rate: float) -> list[Any]:
@@ -179,7 +160,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    natural = natural_sentences(args.natural)
+    natural = natural_texts(args.natural)
     if args.start:
         for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
             shutil.copy(args.start / name, args.out / name)
@@ -191,6 +172,8 @@ def main() -> None:
 
 def train(args: Any, natural: Any, torch: Any) -> None:
     """The loop: warm up, hold, and fall to zero over the last fifth."""
+    from bundled.forward import loss_of
+
     model = build(args.out, torch)
     if args.start:
         from safetensors.torch import load_file
@@ -213,20 +196,19 @@ def train(args: Any, natural: Any, torch: Any) -> None:
         skip += stage.tokens
         if seen >= skip:
             continue
-        for rows in batches(args.out, stage, natural, f"{args.seed}/{number}/{step}", 0.25):
+        for stream in batches(args.out, stage, natural, f"{args.seed}/{number}/{step}"):
             left = 1 - seen / total
             rate = args.rate * min(1.0, (step + 1) / 200, max(0.02, left / 0.2))
             for opt in opts:
                 for group in opt.param_groups:
                     group["lr"] = rate
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = step_loss(model, rows, torch)
+            loss = loss_of(model, stream)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for opt in opts:
                 opt.step()
                 opt.zero_grad(set_to_none=True)
-            seen, step = seen + float((rows.document >= 0).sum()), step + 1
+            seen, step = seen + len(stream.ids), step + 1
             losses.append(loss.item())
             if not math.isfinite(losses[-1]):
                 raise SystemExit("the loss is not a number; lower --rate")
