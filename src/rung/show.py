@@ -174,7 +174,7 @@ def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_j
 
     from rung.report.terminal import table
 
-    table(climbing.as_report(done), Console())
+    table(climbing.as_report(done), Console(width=None if sys.stdout.isatty() else 110))
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
     print(f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
     print(f"verdict: {done.verdict.sentence}")

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from rung.report.html import Report, RungReport, faults, html, inert, write_html
-from rung.report.terminal import table, verdict_text
+from rung.report.terminal import columns, table, verdict_text
 from rung.types import Answer, Case, Citation, Hit, Interval, Passage, Score, Summary, Usage, Verdict
 
 HOSTILE = "</script><script>document.title='broken'</script><!-- \u2028 <img src=x onerror=document.title='broken'>"
@@ -114,7 +115,17 @@ def test_the_terminal_shows_each_rung_and_reason(report: Report) -> None:
     assert "rag" in shown
     assert "40.0%" in shown
     assert "long-context: too long" in shown
+    assert "…" not in shown
     assert verdict_text(report.verdict).startswith("rag: 40 % right\n")
+
+
+def test_the_table_has_the_columns_that_apply(report: Report) -> None:
+    summary = next(rung.summary for rung in report.rungs if rung.summary.ran)
+    free = replace(summary, parts={"macro_f1": 0.5}, usage=Usage(100, 10, 0), cost_per_1000=0.0, cost_per_correct=None)
+    assert list(columns([free])) == ["rung", "right", "95 %", "macro F1", "p50 s"]
+    cached = replace(free, parts={"facts": 1.0}, usage=Usage(100, 10, 92), cost_per_1000=2.0)
+    shown = columns([cached, free])
+    assert (shown["cached"], shown["facts"], shown["1 right"]) == (["92%", "0%"], ["100%", "–"], ["–", "–"])
 
 
 @pytest.mark.parametrize("width", [1280, 390])

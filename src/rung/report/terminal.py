@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rung.types import Summary, Verdict
@@ -11,31 +12,40 @@ if TYPE_CHECKING:
 
     from rung.report.html import Report
 
-COLUMNS = ("rung", "right", "95 %", "facts", "form", "cited", "p50 s", "1,000 cost", "1 right")
+PARTS = {"facts": "facts", "macro F1": "macro_f1", "fields": "field_f1", "valid": "valid", "form": "form", "cited": "citation_recall"}
 
 
-def cells(summary: Summary) -> tuple[str, ...]:
-    """A rung's row. Parts that don't apply are a dash."""
-    if not summary.ran:
-        return (summary.name, f"not run: {summary.note}", *[""] * 7)
-    right, parts = summary.primary, summary.parts
-    shares = [f"{parts[name]:.0%}" if name in parts else "–" for name in ("facts", "form", "citation_recall")]
-    correct = "–" if summary.cost_per_correct is None else f"{summary.cost_per_correct:.2g}"
-    interval = f"{100 * right.low:.0f}-{100 * right.high:.0f}%"
-    return (summary.name, f"{right.estimate:.1%}", interval, *shares, f"{summary.seconds_p50:.2f}", f"{summary.cost_per_1000:.3g}", correct)
+def columns(summaries: Sequence[Summary]) -> dict[str, list[str]]:
+    """Headings with a cell for each rung: the parts that this project has, and what is cached or costs anything."""
+    shown = {
+        "rung": [one.name for one in summaries],
+        "right": [f"{one.primary.estimate:.1%}" for one in summaries],
+        "95 %": [f"{100 * one.primary.low:.0f}-{100 * one.primary.high:.0f}%" for one in summaries],
+    }
+    for heading, part in PARTS.items():
+        if any(part in one.parts for one in summaries):
+            shown[heading] = [f"{one.parts[part]:.0%}" if part in one.parts else "–" for one in summaries]
+    if any(one.usage.cached for one in summaries):
+        shown["cached"] = [f"{one.usage.cached / max(1, one.usage.prompt):.0%}" for one in summaries]
+    shown["p50 s"] = [f"{one.seconds_p50:.2f}" for one in summaries]
+    if any(one.cost_per_1000 for one in summaries):
+        shown["1,000 cost"] = [f"{one.cost_per_1000:.3g}" for one in summaries]
+        shown["1 right"] = ["–" if one.cost_per_correct is None else f"{one.cost_per_correct:.2g}" for one in summaries]
+    return shown
 
 
 def table(report: Report, console: Console) -> None:
-    """Print one row per rung (share right with its interval, parts, cost of 1,000 answers and of a right one), then the reasons."""
+    """Print a row for each rung that ran (costs are those of 1,000 answers and of a right one), then every rung's reason."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    shown = Table(title=f"{report.project}: {len(report.cases)} cases", title_justify="left")
-    for name in COLUMNS:
+    ran = [rung.summary for rung in report.rungs if rung.summary.ran]
+    shown = Table(title=f"{report.project}: {len(report.cases)} cases", title_justify="left", box=SIMPLE_HEAD, padding=0)
+    filled = columns(ran)
+    for name in filled:
         shown.add_column(name, justify="left" if name == "rung" else "right", no_wrap=True)
-    for rung in report.rungs:
-        if rung.summary.ran:
-            style = "bold" if rung.summary.name == report.verdict.chosen else ""
-            shown.add_row(*cells(rung.summary), style=style)
+    for number, summary in enumerate(ran):
+        shown.add_row(*(cells[number] for cells in filled.values()), style="bold" if summary.name == report.verdict.chosen else "")
     console.print(shown)
     for name, reason in report.verdict.reasons.items():
         console.print(f"  {name}: {reason}", highlight=False, markup=False)
