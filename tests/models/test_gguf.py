@@ -17,6 +17,7 @@ import pytest
 
 from rung.errors import ModelError
 from rung.models import load
+from rung.models.bundled import folder
 from rung.models.endpoint import EndpointModel
 from rung.models.gguf import write_gguf
 from rung.types import Message, Reply, Settings
@@ -26,16 +27,29 @@ pytest.importorskip("gguf", reason="the extra 'gguf' is not installed")
 PROMPTS: list[list[Message]] = [
     [{"role": "user", "content": "Who approves a purchase above 5,000 euros?"}],
     [{"role": "system", "content": "Answer in one word."}, {"role": "user", "content": "What does the Skerry sensor cost in 2024?"}],
+    [
+        {"role": "system", "content": "Answer the question from the passages. Cite the passage number in brackets."},
+        {
+            "role": "user",
+            "content": "[1] The Morrow filter costs 412 euros.\n\n[2] Ferries leave at 7:15.\n\nQuestion: What does the Morrow filter cost?",
+        },
+    ],
     [{"role": "user", "content": "Größe, café 🙂\n\n\tand  spaces?"}],
 ]
 
 
+@pytest.fixture(scope="module", params=["random", "bundled"])
+def served(request: pytest.FixtureRequest, model_folder: Path) -> Path:
+    """Random weights, and those that the package ships."""
+    return model_folder if request.param == "random" else folder("tiny")
+
+
 @pytest.fixture(scope="module")
-def server(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(served: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base url of llama-cpp-python's own server."""
     if find_spec("llama_cpp") is None:
         pytest.skip("llama-cpp-python[server] is not installed")
-    file = write_gguf(model_folder, tmp_path_factory.mktemp("gguf") / "tiny.gguf", "f32")
+    file = write_gguf(served, tmp_path_factory.mktemp("gguf") / "tiny.gguf", "f32")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -96,9 +110,9 @@ def test_what_llama_cpp_would_read_otherwise_is_refused(model_folder: Path, tmp_
 
 
 @pytest.mark.slow
-def test_llama_cpp_says_what_we_say(server: str, model_folder: Path) -> None:
+def test_llama_cpp_says_what_we_say(server: str, served: Path) -> None:
     settings = Settings(max_tokens=24)
-    ours = {number: item for number, item in load(f"local:{model_folder}").stream(PROMPTS, settings) if isinstance(item, Reply)}
+    ours = {number: item for number, item in load(f"local:{served}").stream(PROMPTS, settings) if isinstance(item, Reply)}
     # That server answers one request at a time, breaks off the one it is at when another comes, and by default punishes
     # repetition even when asked for the likeliest token.
     model = cast(EndpointModel, load(f"endpoint:tiny@{server}", concurrency=1, extra={"repeat_penalty": 1.0}))
@@ -112,14 +126,14 @@ def test_llama_cpp_says_what_we_say(server: str, model_folder: Path) -> None:
     model.client.close()
     for number in ours:
         assert theirs[number].text == "".join(pieces[number]) == ours[number].text
-        assert len(pieces[number]) > 1
+        assert len(pieces[number]) > 1 or ours[number].usage.completion <= 2
         assert theirs[number].finish == ours[number].finish
         assert theirs[number].usage.completion > 0
 
 
 @pytest.mark.slow
-def test_llama_cpp_counts_what_we_count(server: str, model_folder: Path) -> None:
-    local = load(f"local:{model_folder}")
+def test_llama_cpp_counts_what_we_count(server: str, served: Path) -> None:
+    local = load(f"local:{served}")
     for prompt in PROMPTS:
         body = {"model": "tiny", "messages": prompt, "max_tokens": 1, "temperature": 0}
         usage = httpx.post(f"{server}/chat/completions", json=body, timeout=60).json()["usage"]
