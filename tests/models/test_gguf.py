@@ -31,7 +31,7 @@ PROMPTS: list[list[Message]] = [
         {"role": "system", "content": "Answer the question from the passages. Cite the passage number in brackets."},
         {
             "role": "user",
-            "content": "[1] The Morrow filter costs 412 euros.\n\n[2] Ferries leave at 7:15.\n\nQuestion: What does the Morrow filter cost?",
+            "content": "[1] The Morrow filter costs 412 euros.\n\n[2] Ferries leave at 7:15.\n\nQuestion: What does the filter cost?",
         },
     ],
     [{"role": "user", "content": "Größe, café 🙂\n\n\tand  spaces?"}],
