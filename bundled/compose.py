@@ -53,6 +53,7 @@ class Level:
     joint: float = 0.0  # share of passages about several look-alikes
     natural: float = 0.0
     drill: float = 0.0  # share of exercises about kinds drawn afresh
+    place: float = 0.0  # share of questions that ask for a passage's number alone
     absent: float = 0.15  # share of questions without an answer
     forms: float = 0.5  # share of exercises with a form other than the bare value
     branches: int = 6
@@ -191,6 +192,23 @@ def fact_branch(r: Random, pool: list[Thing], form: Form, part: str) -> Branch:
     return Branch(question, form.write(value, attribute.name, sentence, where), value, "fact", where)
 
 
+PLACES = (
+    "Which passage is about {e}?", "Where is {e} described?", "Which passage mentions {e}?", "Find the passage on {e}.",
+    "Which passage gives the {a} of {e}?", "Where does it say what the {a} of {e} is?", "Which source holds the {a} of {e}?",
+    "Number of the passage with the {a} of {e}?", "In which passage do I find the {a} of {e}?", "Where can I read about the {a} of {e}?",
+)  # fmt: skip
+
+
+def place_branch(r: Random, pool: list[Thing], part: str) -> Branch:
+    """A question for the number of the passage that states a fact."""
+    thing = r.choice([t for t in pool if t.stated])
+    attribute = r.choice(list(thing.stated))
+    where = f"[{thing.stated[attribute]}]"
+    single = len(set(thing.stated.values())) == 1
+    question = pick(r, PLACES if single else PLACES[4:], part).format(a=attribute, e=thing.name)
+    return Branch(question, where, where, "place", thing.stated[attribute])
+
+
 def absent_branch(r: Random, pool: list[Thing], kinds: Sequence[Kind], form: Form, part: str) -> Branch:
     """A question that sounds right and has no answer: another attribute, or a look-alike that nobody wrote about."""
     thing = r.choice(pool)
@@ -284,18 +302,28 @@ def exercise(r: Random, kinds: Sequence[Kind], level: Level, part: str = "train"
     if form.keys:
         branches = tuple(record_branch(r, pool, form, part) for _ in range(3))
     else:
-        branches = tuple(
-            absent_branch(r, pool, kinds, form, part) if r.random() < level.absent else fact_branch(r, pool, form, part)
-            for _ in range(level.branches + count // 2)
-        )
+        branches = tuple(branch(r, pool, kinds, form, level, part) for _ in range(level.branches + count // 2))
     unique = tuple({b.question: b for b in branches}.values())
     return Exercise(form.system(r), form.shots(r, False), tuple(passages), unique)
+
+
+def branch(r: Random, pool: list[Thing], kinds: Sequence[Kind], form: Form, level: Level, part: str) -> Branch:
+    """A question of the kinds that the level mixes."""
+    if r.random() < level.absent:
+        return absent_branch(r, pool, kinds, form, part)
+    bare = form.pattern == "<answer>" and not form.one_key and not form.sentence
+    if bare and r.random() < level.place:
+        return place_branch(r, pool, part)
+    return fact_branch(r, pool, form, part)
 
 
 RECORDS = (
     "What are the {k} of {e}?", "{e}: {k}", "Give the {k} of {e}.", "Read out {k} for {e}.", "For {e}, I need {k}.",
     "Extract {k} for {e}.", "Return {k} of {e}.", "{k} of {e}", "Which {k} does {e} have?", "Find {k} for {e}.",
     "Fill in {k} for {e}.", "Show me {k} of {e}.", "What do the passages say about {e}: {k}?", "{e}, {k}", "Collect {k} about {e}.",
+    "Name {k} of {e}.", "Report {k} of {e}.", "Print {k} for {e}.", "Write down {k} of {e}.", "Put {k} of {e} into one object.",
+    "Look for {k} of {e}.", "Get {k} for {e}.", "Please send {k} of {e}.", "Pull {k} of {e}.", "State {k} of {e}.", "Summarise {k} of {e}.",
+    "Gather {k} for {e}.", "Copy {k} of {e}.", "Key facts of {e}: {k}", "Note {k} of {e}.", "Describe {e} by {k}.",
     "Take {k} of {e} from the passages.", "Record of {e} with {k}", "I want to know {k} of {e}.", "Tell me {k} for {e}.", "List {k} of {e}.",
 )  # fmt: skip
 
