@@ -44,7 +44,7 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Level:
-    """How hard the exercises are: numbers of passages, share of look-alikes, and of natural sentences."""
+    """How hard the exercises are, and how often each sort comes."""
 
     passages: tuple[int, int] = (1, 1)
     facts: tuple[int, int] = (1, 4)
@@ -52,6 +52,7 @@ class Level:
     again: float = 0.0  # share of passages that go on about the thing of the passage before
     joint: float = 0.0  # share of passages about several look-alikes
     natural: float = 0.0
+    prose: float = 0.0  # share of exercises on prose with facts set into it
     drill: float = 0.0  # share of exercises about kinds drawn afresh
     place: float = 0.0  # share of questions that ask for a passage's number alone
     absent: float = 0.15  # share of questions without an answer

@@ -18,6 +18,9 @@ from typing import Any
 from bundled.compose import Level, Natural, exercise
 from bundled.encode import SPECIAL, TEMPLATE, Item, Stream, encode, join, learn_tokenizer, prompt
 from bundled.kinds.bank import TRAIN_KINDS
+from bundled.prose import paragraphs, prose_exercise
+
+Prose = list[list[str]]  # runs of plain sentences
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Stage:
 
 STAGES = (
     Stage(10e6, Level(passages=(1, 2), facts=(1, 5), look_alike=0.1, drill=0.55, natural=0.15, forms=0.25, labels=0.03, absent=0.1, branches=9)),
-    Stage(16e6, Level(passages=(1, 4), facts=(1, 5), look_alike=0.2, again=0.1, joint=0.1, drill=0.45, natural=0.2, forms=0.35, labels=0.04, place=0.2, absent=0.12, branches=9)),
-    Stage(56e6, Level(passages=(1, 7), facts=(1, 5), look_alike=0.35, again=0.15, joint=0.15, drill=0.35, natural=0.25, forms=0.5, place=0.12, branches=7)),
+    Stage(18e6, Level(passages=(1, 4), facts=(1, 5), look_alike=0.2, again=0.1, joint=0.1, drill=0.45, natural=0.15, prose=0.3, forms=0.35, labels=0.04, place=0.2, absent=0.12, branches=9)),
+    Stage(54e6, Level(passages=(1, 7), facts=(1, 5), look_alike=0.35, again=0.15, joint=0.15, drill=0.35, natural=0.2, prose=0.3, forms=0.5, place=0.12, branches=7)),
 )
 FULL = STAGES[-1].level
 BATCH, LONGEST, PROMPT_SHARE = 8192, 1024, 0.05  # tokens to a step, to an exercise; share of prompt tokens in the loss
@@ -60,7 +63,7 @@ def natural_texts(path: Path | None) -> list[Natural]:
     return sorted(found.items())
 
 
-def make_tokenizer(out: Path, prose: Path | None, natural: list[Natural], seed: int) -> None:
+def make_tokenizer(out: Path, prose: Prose, natural: list[Natural], seed: int) -> None:
     """Learn the vocabulary on exercises, prose and natural sentences; write the files transformers reads."""
     r = Random(f"tokenizer/{seed}")
     texts = []
@@ -68,11 +71,7 @@ def make_tokenizer(out: Path, prose: Path | None, natural: list[Natural], seed: 
         x = exercise(r, TRAIN_KINDS, FULL)
         texts += [prompt(x), *(f" {b.question} {b.answer}" for b in x.branches)]
     texts += [context for context, _ in natural]
-    if prose:
-        import gzip
-
-        with gzip.open(prose, "rt", encoding="utf-8") as lines:
-            texts += [json.loads(line)["text"][:6000] for line in lines]
+    texts += [" ".join(sentences) for sentences in prose]
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(
@@ -83,7 +82,7 @@ def make_tokenizer(out: Path, prose: Path | None, natural: list[Natural], seed: 
     fast.save_pretrained(out)
 
 
-def produce(queue: Any, out: Path, stage: Stage, natural: Any, seed: str) -> None:
+def produce(queue: Any, out: Path, stage: Stage, natural: list[Natural], prose: Prose, seed: str) -> None:
     """Make batches for ever; runs in a process of its own."""
     from tokenizers import Tokenizer
 
@@ -92,15 +91,17 @@ def produce(queue: Any, out: Path, stage: Stage, natural: Any, seed: str) -> Non
     while True:
         items: list[Item] = []
         while sum(map(len, items)) < BATCH:
-            item = encode(tokenizer, exercise(r, TRAIN_KINDS, stage.level, "train", natural), r, LONGEST, PROMPT_SHARE)
+            plain = prose and r.random() < stage.level.prose
+            made = prose_exercise(r, prose, stage.level) if plain else exercise(r, TRAIN_KINDS, stage.level, "train", natural)
+            item = encode(tokenizer, made, r, LONGEST, PROMPT_SHARE)
             items += [item] if item else []
         queue.put(join(items))
 
 
-def batches(out: Path, stage: Stage, natural: Any, seed: str) -> Iterator[Stream]:
+def batches(out: Path, stage: Stage, natural: list[Natural], prose: Prose, seed: str) -> Iterator[Stream]:
     """Batches from a background process."""
     queue: Any = mp.Queue(6)
-    worker = mp.Process(target=produce, args=(queue, out, stage, natural, seed), daemon=True)
+    worker = mp.Process(target=produce, args=(queue, out, stage, natural, prose, seed), daemon=True)
     worker.start()
     try:
         while True:
@@ -148,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--natural", type=Path, help="gzipped JSON lines with context, question, answers (optional)")
-    parser.add_argument("--prose", type=Path, help="gzipped JSON lines with text, for the vocabulary only (optional)")
+    parser.add_argument("--prose", type=Path, help="a .tar.gz of text files or a .jsonl.gz with text (optional)")
     parser.add_argument("--start", type=Path, help="a model folder to go on from instead of random weights (optional)")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
@@ -161,16 +162,17 @@ def main() -> None:
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     natural = natural_texts(args.natural)
+    prose = paragraphs(args.prose, natural)
     if args.start:
         for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
             shutil.copy(args.start / name, args.out / name)
     if not (args.out / "tokenizer.json").exists():
-        make_tokenizer(args.out, args.prose, natural, args.seed)
-    train(args, natural, torch)
+        make_tokenizer(args.out, prose, natural, args.seed)
+    train(args, natural, prose, torch)
     export(args.out, torch)
 
 
-def train(args: Any, natural: Any, torch: Any) -> None:
+def train(args: Any, natural: list[Natural], prose: Prose, torch: Any) -> None:
     """The loop: warm up, hold, and fall to zero over the last fifth."""
     from bundled.forward import loss_of
 
@@ -196,7 +198,7 @@ def train(args: Any, natural: Any, torch: Any) -> None:
         skip += stage.tokens
         if seen >= skip:
             continue
-        for stream in batches(args.out, stage, natural, f"{args.seed}/{number}/{step}"):
+        for stream in batches(args.out, stage, natural, prose, f"{args.seed}/{number}/{step}"):
             left = 1 - seen / total
             rate = args.rate * min(1.0, (step + 1) / 200, max(0.02, left / 0.2))
             for opt in opts:

@@ -15,6 +15,7 @@ from bundled.compose import Level, exercise, natural_exercise, window
 from bundled.encode import encode, join, prompt
 from bundled.kinds.bank import TEST_KINDS, TRAIN_KINDS
 from bundled.kinds.drill import drawn
+from bundled.prose import ask, fact, prose_exercise
 from rung.models import base_folder
 
 HARD = Level(passages=(1, 7), facts=(1, 5), look_alike=0.4, joint=0.3, again=0.3, drill=0.5, forms=0.5)
@@ -144,3 +145,34 @@ def test_the_fast_forward_pass_gives_the_loss_and_gradients_of_transformers(toke
     slow.backward()
     assert abs(fast.item() - slow.item()) < 0.01 * slow.item()
     assert torch.nn.functional.cosine_similarity(ours.flatten(), probe.grad.flatten(), dim=0) > 0.99
+
+
+PROSE = [
+    [
+        "The ferry left the quay with three boats behind it.",
+        "Nobody on the shore had seen the captain since the storm.",
+        "A letter from the owner was waiting for Martha in the office.",
+        "The clerk read it slowly and put it back into the drawer.",
+    ]
+]
+
+
+@given(seeds)
+@settings(max_examples=60, deadline=None)
+def test_a_fact_set_into_prose_is_there_to_be_found(seed: int) -> None:
+    made = prose_exercise(Random(seed), PROSE, Level(passages=(1, 2), absent=0.2))
+    for one in made.branches:
+        if one.kind == "absent":
+            assert not one.value
+        else:
+            assert one.value in made.passages[one.passage - 1]
+            assert one.value in one.answer
+
+
+@given(seeds, st.sampled_from(PROSE[0]))
+@settings(max_examples=60, deadline=None)
+def test_a_question_never_holds_its_answer(seed: int, sentence: str) -> None:
+    r = Random(seed)
+    said, answer, first = fact(r, sentence)
+    assert said.count(answer) == 1
+    assert answer not in ask(r, said, answer, first)
