@@ -24,9 +24,10 @@ MAY_IMPORT = {
     "workspace": NOUNS | {"knowledge", "models", "approach", "tuning", "measure"},
     "report": NOUNS | {"measure"},
     "climb": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report"},
+    "project": NOUNS | {"knowledge", "approach", "workspace", "climb"},
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb"},
     "cli": NOUNS | {"workspace", "climb", "report", "show"},
-    "__init__": {"workspace"},
+    "__init__": {"project", "types"},
     "__main__": {"cli"},
 }
 FILES = sorted(SOURCE.rglob("*.py"))

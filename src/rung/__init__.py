@@ -6,13 +6,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rung.workspace.workspace import Workspace
+    from rung.project import Project
+    from rung.types import Answer
 
 __version__ = "0.1.0"
 
 
-def open(folder: str | Path = ".") -> Workspace:
-    """The project in a folder that holds `rung.toml`. ConfigError where it can't be read."""
-    from rung.workspace.workspace import open_workspace
+def open(folder: str | Path = ".") -> Project:
+    """The project in a folder that holds `rung.toml`. ConfigError where it can't be read.
 
-    return open_workspace(Path(folder))
+    `rung.open("shop").climb().verdict.sentence` is what `rung climb shop` prints as its verdict.
+    """
+    from rung.project import Project
+
+    project = Project(Path(folder))
+    _ = project.workspace  # refuse a broken rung.toml now rather than later
+    return project
+
+
+def ask(question: str, folder: str | Path = ".", rung: str = "rag") -> Answer:
+    """One answer of a project's rung, with its sources."""
+    return open(folder).ask(question, rung)

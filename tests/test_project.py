@@ -1,0 +1,59 @@
+"""A project from Python says and does what the command line does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rung
+from rung.errors import ConfigError
+from rung.project import Project
+from rung.types import Answer
+
+LEAFLET = Path(__file__).resolve().parents[1] / "examples" / "leaflet"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five of leaflet's cases over all of its documents."""
+    folder = tmp_path_factory.mktemp("python") / "leaflet"
+    shutil.copytree(LEAFLET, folder, ignore=shutil.ignore_patterns(".rung"))
+    cases = folder / "cases.jsonl"
+    cases.write_text("".join(cases.read_text(encoding="utf-8").splitlines(keepends=True)[:5]), encoding="utf-8")
+    return folder
+
+
+def test_a_project_is_checked_indexed_and_asked(folder: Path) -> None:
+    project = rung.open(folder)
+    assert project.check().cases == 5
+    assert len(project.index().added) == 6
+    assert project.index().unchanged == 6
+    *pieces, answer = project.stream("When does the ferry leave?")
+    assert isinstance(answer, Answer)
+    assert "".join(piece for piece in pieces if isinstance(piece, str)).strip() == answer.text
+    assert answer.hits
+    assert rung.ask("When does the ferry leave?", folder).text == answer.text
+
+
+def test_its_climb_is_the_command_lines(folder: Path) -> None:
+    seen: set[str] = set()
+    done = Project(folder, lambda what, at, total: seen.add(what)).climb(["prompt", "rag"])
+    assert (done.folder / "report.html").is_file()
+    assert {"answer prompt", "answer rag"} <= seen
+    command = [sys.executable, "-m", "rung", "climb", str(folder), "--rung", "prompt", "--rung", "rag", "--json"]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+    assert told["verdict"]["sentence"] == done.verdict.sentence
+
+
+def test_what_is_no_project_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no rung\.toml"):
+        rung.open(tmp_path)
+    shutil.copy(LEAFLET / "rung.toml", tmp_path)
+    (tmp_path / "rung.toml").write_text((tmp_path / "rung.toml").read_text().replace('folder = "docs"', 'folder = ""'))
+    with pytest.raises(ConfigError, match="no documents"):
+        rung.open(tmp_path).index()
