@@ -63,6 +63,25 @@ class Hit:
     legs: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Labels:
+    """What filters see of a document. `readers` are "everyone", "user:NAME" or "group:NAME"; empty means nobody."""
+
+    readers: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()  # "key=value" of its metadata, and "path=FOLDER/" of each folder above it
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which passages may come out: those with one of `readers` (None: no lists) and one fact out of every set in `facts`."""
+
+    readers: frozenset[str] | None = None
+    facts: tuple[frozenset[str], ...] = ()
+
+
+ALL = Filter()
+
+
 class Embedder(Protocol):
     """Texts to unit vectors."""
 
@@ -82,20 +101,23 @@ class Embedder(Protocol):
 
 
 class Index(Protocol):
-    """Passages with vectors and words, changed as one commit: a reader sees the old state or the new one."""
+    """Passages with vectors and words, changed as one commit: a reader sees the old state or the new one.
 
-    def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors) -> str:
+    A filter is applied before ranking: the k best are the k best of what it lets through."""
+
+    def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels] | None = None) -> str:
         """Remove every passage of the document paths `remove`, then add passages with vectors (len(add), d).
 
+        `labels` by document path; a document without any is let through by `ALL` alone.
         Returns the name of the new state, which can be opened again; the old one stays until then."""
 
-    def dense(self, vector: Vectors, k: int) -> list[Hit]:
+    def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
         """The k nearest by cosine to one vector of shape (d,)."""
 
-    def words(self, text: str, k: int) -> list[Hit]:
+    def words(self, text: str, k: int, only: Filter = ALL) -> list[Hit]:
         """The k best by full text (BM25)."""
 
-    def passages(self) -> Iterator[Passage]:
+    def passages(self, only: Filter = ALL) -> Iterator[Passage]:
         """All passages in order of document and start."""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rung.errors import ConfigError
 from rung.knowledge.indexes import KINDS, StoredIndex, open_index
-from rung.types import Passage
+from rung.types import Filter, Labels, Passage
 
 if TYPE_CHECKING:
     from rung.types import Vectors
@@ -103,6 +103,38 @@ def test_stored_hands_back_the_vectors(kind: str, tmp_path: Path) -> None:
     assert {p.id for p in passages} == {A0.id, A1.id, B0.id}
     assert all(np.array_equal(row, given[p.id]) for p, row in zip(passages, found, strict=True))
     assert index.stored([])[0] == []
+
+
+def test_a_filter_is_applied_before_ranking(kind: str, tmp_path: Path) -> None:
+    index = open_index(kind, tmp_path, D)
+    of = {
+        "a.md": Labels(("everyone",), ("o'k=1",)),
+        B0.document: Labels(("group:o'x", "user:ben"), ("o'k=2",)),
+        "not there": Labels(("x",)),
+    }
+    many = [passage("a.md", n, "leave, leave and leave again") for n in range(40)]
+    index.commit([], [*many, B0, C0], np.concatenate([np.repeat(vectors(1), 40, axis=0), vectors(2, 3)]), of)
+    held = Filter(frozenset({"group:o'x", "user:anna"}))
+    for only in (held, Filter(facts=(frozenset({"o'k=2"}),)), Filter(held.readers, (frozenset({"o'k=3", "o'k=2"}),))):
+        assert [hit.passage for hit in index.dense(vectors(1)[0], 1, only)] == [B0]
+        assert [hit.passage for hit in index.words("leave", 1, only)] == [B0]
+        assert list(index.passages(only)) == [B0]
+    nobody = Filter(frozenset()), Filter(facts=(frozenset(),)), Filter(held.readers, (frozenset({"o'k=1"}),)), Filter(frozenset({"x"}))
+    for only in nobody:
+        assert (index.dense(vectors(1)[0], 9, only), index.words("leave", 9, only), list(index.passages(only))) == ([], [], [])
+    assert len(list(index.passages())) == 42
+
+
+def test_labels_last_until_their_document_goes(kind: str, tmp_path: Path) -> None:
+    index = open_index(kind, tmp_path, D)
+    everyone, other = Filter(frozenset({"everyone"})), Filter(frozenset({"user:ben"}))
+    index.commit([], EVERY, vectors(4), {"a.md": Labels(("everyone",))})
+    state = index.commit([], [passage("d.md", 0, "Dock")], vectors(1, 7), {"d.md": Labels(("everyone",))})
+    assert {p.document for p in index.passages(everyone)} == {"a.md", "d.md"}
+    assert {p.document for p in open_index(kind, tmp_path, D, state).passages(everyone)} == {"a.md", "d.md"}
+    index.commit(["a.md", "d.md"], [A0, A1], vectors(2), {"a.md": Labels(("user:ben",))})
+    assert list(index.passages(everyone)) == []
+    assert list(index.passages(other)) == [A0, A1]
 
 
 def test_a_state_is_opened_again_though_a_commit_followed(kind: str, tmp_path: Path) -> None:

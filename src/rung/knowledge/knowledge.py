@@ -15,19 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError, DataError, KnowledgeError, MissingExtra
+from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.chunk import VERSION as CHUNKED
 from rung.knowledge.chunk import chunk, searchable
 from rung.knowledge.fusion import by_score
-from rung.knowledge.indexes import StoredIndex, open_index
+from rung.knowledge.indexes import LAYOUT, StoredIndex, open_index
 from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
 from rung.knowledge.state import Held, State, SyncReport, compared, read_state, write_state
-from rung.types import Document, Embedder, Hit, Passage
+from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
     from rung.types import Vectors
 
-__all__ = ["Knowledge", "SyncReport", "open_knowledge", "search", "sync"]
+__all__ = ["Knowledge", "SyncReport", "narrowed", "open_knowledge", "search", "seen", "sync"]
 
 POOL = 100  # candidates that each leg brings to the fusion
 WEIGHTS = {"dense": 0.5, "words": 0.5}  # chosen on SciFact's train queries, see bench/retrieval.py
@@ -38,7 +39,10 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass
 class Knowledge:
-    """An index and the state it stands on. Not frozen: `sync` moves both to the next state, together."""
+    """An index and the state it stands on, as far as `only` lets it be seen.
+
+    Not frozen: `sync` moves both to the next state, together. Nothing that `only` forbids comes out of any of it.
+    """
 
     folder: Path
     embedder: Embedder
@@ -46,25 +50,38 @@ class Knowledge:
     passage_tokens: int
     index: StoredIndex
     state: State
+    only: Filter = ALL
 
     @property
     def version(self) -> str:
-        """16 hex digits that name documents, embedder and chunking, whatever order or history led here."""
+        """16 hex digits that name documents, embedder, chunking and what may be seen, whatever order or history led here."""
         held = sorted((path, held.hash) for path, held in self.state.documents.items())
-        return _named([held, self.embedder.id, self.passage_tokens, READ, CHUNKED])
+        told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED]
+        return _named(told if self.only == ALL else [*told, *self._seen()])
+
+    def _seen(self) -> list[object]:
+        """All that decides what the filter lets through."""
+        of = sorted((path, held.labels(path)) for path, held in self.state.documents.items())
+        sets = [sorted(wanted) for wanted in self.only.facts]
+        readers = None if self.only.readers is None else sorted(self.only.readers)
+        return [readers, sets, [(path, one.readers, one.facts) for path, one in of]]
+
+    def shows(self, path: str) -> bool:
+        """Whether the knowledge holds this document and lets it be seen."""
+        return path in self.state.documents and allows(self.only, self.state.documents[path].labels(path))
 
     def documents(self) -> Mapping[str, str]:
         """Path → hash of each document's bytes."""
-        return {path: held.hash for path, held in self.state.documents.items()}
+        return {path: held.hash for path, held in self.state.documents.items() if self.shows(path)}
 
     def passages(self) -> Iterator[Passage]:
         """All passages in order of document and start."""
-        return self.index.passages()
+        return self.index.passages(self.only)
 
     def recall(self, path: str, digest: str) -> Document | None:
         """A document as it was read before, if its bytes are still the same: `read_folder` need not parse it again."""
         held = self.state.documents.get(path)
-        if held is None or held.hash != digest:
+        if held is None or held.hash != digest or not self.shows(path):
             return None
         passages, _ = self.index.stored([path])
         text = "".join(passage.text for passage in sorted(passages, key=lambda passage: passage.start))
@@ -77,15 +94,36 @@ def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passa
     `passage_tokens` is the longest passage in the embedder's tokens. Raises KnowledgeError where what is kept is damaged.
     """
     longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
-    home = folder / _named([index, embedder.id, longest, READ, CHUNKED])
+    home = folder / _named([index, embedder.id, longest, READ, CHUNKED, LAYOUT])
     state = read_state(home)
     return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state)
 
 
+def seen(knowledge: Knowledge, only: Filter) -> Knowledge:
+    """The same knowledge as far as the filter lets it be seen. A view is for one question or run: it doesn't follow later syncs."""
+    return replace(knowledge, only=only)
+
+
+def narrowed(knowledge: Knowledge, *texts: str) -> Knowledge:
+    """The documents whose metadata meets every condition, such as "department=hr", "date>=2024-01-31" or "path=hr/".
+
+    Applied before ranking, like access lists, which stay in force. ConfigError for what is no condition.
+    """
+    known = {fact for path, held in knowledge.state.documents.items() for fact in held.labels(path).facts}
+    sets = (*knowledge.only.facts, *conditions(texts, known))
+    return seen(knowledge, Filter(knowledge.only.readers, sets))
+
+
 def sync(
-    knowledge: Knowledge, documents: Sequence[Document], skipped: Sequence[Skipped] = (), progress: Progress | None = None
+    knowledge: Knowledge,
+    documents: Sequence[Document],
+    skipped: Sequence[Skipped] = (),
+    progress: Progress | None = None,
+    lists: Lists | None = None,
 ) -> SyncReport:
     """Make the index hold just these documents. Only passages whose text or headings are new are embedded.
+
+    `lists` say who may read what; changed lists change labels and embed nothing.
 
     Calls `progress(done, total, "embedding")`. Raises KnowledgeError where the disk is full or another sync is running,
     DataError for a path given twice; after any error, a kill included, the state before is still in place.
@@ -93,11 +131,12 @@ def sync(
     new = {document.path: document for document in documents}
     if len(new) < len(documents):
         raise DataError("two documents have the same path", "give each document a path of its own")
+    of = {path: labels(document, lists) for path, document in new.items()}
     with _alone(knowledge.folder):
         _refresh(knowledge)
-        report = compared(knowledge.state.documents, documents)
-        if report.added or report.changed or report.removed or report.renamed:
-            _change(knowledge, new, progress)
+        report = compared(knowledge.state.documents, documents, of)
+        if report.added or report.changed or report.removed or report.renamed or report.relabelled:
+            _change(knowledge, new, of, report.relabelled, progress)
     return replace(report, skipped=tuple(skipped))
 
 
@@ -113,24 +152,27 @@ def search(knowledge: Knowledge, query: str, k: int, mode: str = "hybrid") -> li
     if not knowledge.state.documents or k < 1:
         return []
     if mode != "words":
-        legs["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth)
+        legs["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
     if mode != "dense":
-        legs["words"] = knowledge.index.words(query, depth)
+        legs["words"] = knowledge.index.words(query, depth, knowledge.only)
     if mode == "hybrid":
         return by_score(legs, WEIGHTS)[:k]
     return [replace(hit, legs={mode: rank}) for rank, hit in enumerate(legs[mode], 1)]
 
 
-def _change(knowledge: Knowledge, new: Mapping[str, Document], progress: Progress | None) -> None:
-    """Commit what differs between the state and `new`."""
+def _change(
+    knowledge: Knowledge, new: Mapping[str, Document], of: Mapping[str, Labels], relabelled: Sequence[str], progress: Progress | None
+) -> None:
+    """Commit what differs between the state and `new`; what has only other labels is put back as it was, under them."""
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
     passages = [passage for document in fresh for passage in chunk(document, knowledge.embedder.count, knowledge.passage_tokens)]
     vectors = _vectors(knowledge, gone, passages, progress)
-    documents = {path: Held(document.hash, document.title, document.meta) for path, document in new.items()}
+    same, rows = knowledge.index.stored(relabelled)
+    documents = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
     try:
-        name = knowledge.index.commit(gone, passages, vectors)
+        name = knowledge.index.commit([*gone, *relabelled], [*passages, *same], _stacked(vectors, rows), of)
         state = State(name, vectors.shape[1], documents)
         write_state(knowledge.folder, state)
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
@@ -158,6 +200,12 @@ def _vectors(knowledge: Knowledge, gone: Sequence[str], passages: Sequence[Passa
             progress(min(at + BATCH, len(missing)), len(missing), "embedding")
     dimensions = len(next(iter(known.values()))) if known else stored.shape[1]
     return np.array([known[text] for text in texts], np.float32).reshape(len(texts), dimensions)
+
+
+def _stacked(first: Vectors, second: Vectors) -> Vectors:
+    import numpy as np
+
+    return np.concatenate([first, second]) if len(second) else first
 
 
 def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredIndex:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import KnowledgeError
+from rung.knowledge.access import facts
 from rung.knowledge.replace import replace_file
-from rung.types import Document, Json
+from rung.types import Document, Json, Labels
 
 if TYPE_CHECKING:
     from rung.knowledge.read import Skipped
@@ -25,6 +26,11 @@ class Held:
     hash: str
     title: str
     meta: Mapping[str, Json] = field(default_factory=dict)
+    readers: tuple[str, ...] = ()
+
+    def labels(self, path: str) -> Labels:
+        """What filters see of it under this path."""
+        return Labels(self.readers, facts(path, self.meta))
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class SyncReport:
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()  # under their new names
+    relabelled: tuple[str, ...] = ()  # same text, other readers or metadata
     unchanged: int = 0
     skipped: tuple[Skipped, ...] = ()
 
@@ -53,7 +60,8 @@ def read_state(folder: Path) -> State:
     path = folder / FILE
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        documents = {path: Held(*row) for path, row in told["documents"].items()}
+        rows = told["documents"].items()
+        documents = {path: Held(digest, title, meta, tuple(readers)) for path, (digest, title, meta, readers) in rows}
         return State(told["index"], told["dimensions"], documents)
     except FileNotFoundError:
         return State()
@@ -63,16 +71,18 @@ def read_state(folder: Path) -> State:
 
 def write_state(folder: Path, state: State) -> None:
     """Replace the state at once. OSError where the disk refuses."""
-    documents = {path: [held.hash, held.title, dict(held.meta)] for path, held in sorted(state.documents.items())}
+    documents = {path: [held.hash, held.title, dict(held.meta), held.readers] for path, held in sorted(state.documents.items())}
     told = {"index": state.index, "dimensions": state.dimensions, "documents": documents}
     replace_file(folder / FILE, json.dumps(told, ensure_ascii=False, default=str).encode())
 
 
-def compared(before: Mapping[str, Held], documents: Sequence[Document]) -> SyncReport:
-    """What changes when `before` becomes `documents`. A new path with the bytes of a vanished one is a rename."""
+def compared(before: Mapping[str, Held], documents: Sequence[Document], labels: Mapping[str, Labels]) -> SyncReport:
+    """What changes when `before` becomes `documents` under these labels. A new path with the bytes of a vanished one is a rename."""
     now = {document.path: document for document in documents}
     vanished = {held.hash: path for path, held in sorted(before.items(), reverse=True) if path not in now}
     renamed: dict[str, str] = {}
+    same = [path for path in now if path in before and before[path].hash == now[path].hash]
+    relabelled = [path for path in same if before[path].labels(path) != labels[path]]
     for path in sorted(now.keys() - before.keys()):
         if old := vanished.pop(now[path].hash, ""):
             renamed[path] = old
@@ -81,5 +91,6 @@ def compared(before: Mapping[str, Held], documents: Sequence[Document]) -> SyncR
         changed=tuple(sorted(path for path in now if path in before and before[path].hash != now[path].hash)),
         removed=tuple(sorted(path for path in before if path not in now and path not in renamed.values())),
         renamed=tuple(sorted(renamed)),
-        unchanged=sum(1 for path in now if path in before and before[path].hash == now[path].hash),
+        relabelled=tuple(sorted(relabelled)),
+        unchanged=len(same) - len(relabelled),
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rung.types import Passage, Vectors
 
 KINDS = ("lance", "exact")
+LAYOUT = "2"  # raise it when an index of an earlier layout can't be read any more
 
 
 class StoredIndex(Index, Protocol):

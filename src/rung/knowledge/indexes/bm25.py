@@ -47,8 +47,11 @@ class BM25:
                 rows.setdefault(word, []).append((number, times))
         self.postings = {word: np.array(pairs, np.int64).T for word, pairs in rows.items()}
 
-    def best(self, text: str, k: int) -> list[tuple[int, float]]:
-        """Numbers and scores of the k best texts; ties in the order given. Texts without a word of it are left out."""
+    def best(self, text: str, k: int, only: NDArray[Any] | None = None) -> list[tuple[int, float]]:
+        """Numbers and scores of the k best texts; ties in the order given. Texts without a word of it are left out.
+
+        `only` is True for each text that may be found, shape (texts,). Rare words are rare among all texts.
+        """
         import numpy as np
 
         scores = np.zeros(self.size)
@@ -57,6 +60,8 @@ class BM25:
                 numbers, found = self.postings[word]
                 idf = math.log(1 + (self.size - len(numbers) + 0.5) / (len(numbers) + 0.5))
                 scores[numbers] += times * idf * found / (found + self.norm[numbers])
+        if only is not None:
+            scores[~only] = 0.0
         order = np.argsort(-scores, kind="stable")[:k]
         return [(int(number), float(scores[number])) for number in order if scores[number] > 0]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.knowledge.chunk import searchable
-from rung.types import Hit, Passage
+from rung.types import ALL, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
     from rung.types import Vectors
@@ -29,8 +29,8 @@ class Lance:
     table: Any  # None while empty
     dimensions: int
 
-    def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors) -> str:
-        """Remove the documents, add the passages, index the words anew; the version that holds it all.
+    def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels] | None = None) -> str:
+        """Remove the documents, add the passages under their documents' labels, index the words anew; the version that holds it all.
 
         The full-text index is built from scratch, so that scores depend on the passages and not on their history.
         """
@@ -41,7 +41,7 @@ class Lance:
                 self.table = _created(self.database, self.dimensions)
             else:
                 self.table.restore()  # to the state we stand on: a killed commit leaves newer versions behind
-            self._change(remove, add, vectors)
+            self._change(remove, add, vectors, labels or {})
             version: int = self.table.version
         except BaseException:  # Ctrl-C too: whatever happened, we stand on the old state again
             if fresh:
@@ -52,13 +52,13 @@ class Lance:
         self.table.checkout(version)
         return str(version)
 
-    def _change(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors) -> None:
+    def _change(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels]) -> None:
         from lancedb.index import FTS
 
         for where in _where(remove):
             self.table.delete(where)
         if len(add):
-            self.table.add(_rows(add, vectors, self.dimensions))
+            self.table.add(_rows(add, vectors, self.dimensions, labels))
         self.table.optimize(cleanup_older_than=NEVER)
         if self.table.count_rows():
             self.table.create_index("searchable", config=FTS(stem=True, remove_stop_words=True), replace=True)
@@ -68,27 +68,28 @@ class Lance:
         if self.table is not None:
             self.database.open_table(NAME).optimize(cleanup_older_than=KEEP)
 
-    def dense(self, vector: Vectors, k: int) -> list[Hit]:
-        """The k nearest by cosine, by an exact scan."""
-        if self._empty():
+    def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
+        """The k nearest by cosine, by an exact scan of what the filter lets through."""
+        if self._empty() or _nothing(only):
             return []
         query = self.table.search(vector, vector_column_name="vector").distance_type("cosine").bypass_vector_index()
-        rows = query.select([*COLUMNS, "_distance"]).limit(k + TIES).to_list()
+        rows = _through(query, only).select([*COLUMNS, "_distance"]).limit(k + TIES).to_list()
         return _hits(rows, "_distance", -1.0, 1.0)[:k]
 
-    def words(self, text: str, k: int) -> list[Hit]:
+    def words(self, text: str, k: int, only: Filter = ALL) -> list[Hit]:
         """The k best by BM25 over headings and text, English words stemmed."""
         from lancedb.query import MatchQuery
 
-        if self._empty() or not text.strip():
+        if self._empty() or _nothing(only) or not text.strip():
             return []
         match: Any = MatchQuery
-        query = self.table.search(match(text, "searchable"), query_type="fts")
+        query = _through(self.table.search(match(text, "searchable"), query_type="fts"), only)
         return _hits(query.select([*COLUMNS, "_score"]).limit(k + TIES).to_list(), "_score", 1.0, 0.0)[:k]
 
-    def passages(self) -> Iterator[Passage]:
+    def passages(self, only: Filter = ALL) -> Iterator[Passage]:
         """All passages in order of document and start."""
-        rows = [] if self._empty() else self.table.search().select(COLUMNS).limit(self.table.count_rows()).to_list()
+        none = self._empty() or _nothing(only)
+        rows = [] if none else _through(self.table.search(), only).select(COLUMNS).limit(self.table.count_rows()).to_list()
         return iter(sorted((_passage(row) for row in rows), key=lambda passage: (passage.document, passage.start)))
 
     def stored(self, documents: Sequence[str]) -> tuple[list[Passage], Vectors]:
@@ -126,7 +127,25 @@ def _created(database: Any, dimensions: int) -> Any:
 
 def _where(documents: Sequence[str]) -> Iterator[str]:
     for at in range(0, len(documents), 500):
-        yield "document IN (" + ", ".join("'" + path.replace("'", "''") + "'" for path in documents[at : at + 500]) + ")"
+        yield f"document IN ({_quoted(documents[at : at + 500])})"
+
+
+def _quoted(texts: Iterable[str]) -> str:
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
+
+
+def _through(query: Any, only: Filter) -> Any:
+    """The query with the filter, which LanceDB applies before it ranks."""
+    sets = [("facts", wanted) for wanted in only.facts]
+    if only.readers is not None:
+        sets.append(("readers", only.readers))
+    wheres = [f"array_has_any({column}, [{_quoted(sorted(wanted))}])" for column, wanted in sets]
+    return query.where(" AND ".join(wheres), prefilter=True) if wheres else query
+
+
+def _nothing(only: Filter) -> bool:
+    """Whether the filter can't let anything through; SQL has no empty list of texts."""
+    return only.readers == frozenset() or frozenset() in only.facts
 
 
 def _schema(dimensions: int) -> Any:
@@ -134,14 +153,17 @@ def _schema(dimensions: int) -> Any:
 
     text = [pa.field(name, pa.string()) for name in ("id", "document", "text", "searchable")]
     spans = [pa.field(name, pa.int64()) for name in ("start", "end")]
-    return pa.schema([*text, *spans, pa.field("headings", pa.list_(pa.string())), pa.field("vector", pa.list_(pa.float32(), dimensions))])
+    lists = [pa.field(name, pa.list_(pa.string())) for name in ("headings", "readers", "facts")]
+    return pa.schema([*text, *spans, *lists, pa.field("vector", pa.list_(pa.float32(), dimensions))])
 
 
-def _rows(passages: Sequence[Passage], vectors: Vectors, dimensions: int) -> Any:
+def _rows(passages: Sequence[Passage], vectors: Vectors, dimensions: int, labels: Mapping[str, Labels]) -> Any:
     import pyarrow as pa
 
     columns: dict[str, Any] = {name: [getattr(passage, name) for passage in passages] for name in COLUMNS}
     columns["headings"] = [list(passage.headings) for passage in passages]
+    of = [labels.get(passage.document, Labels()) for passage in passages]
+    columns["readers"], columns["facts"] = [list(one.readers) for one in of], [list(one.facts) for one in of]
     columns["searchable"] = [searchable(passage) for passage in passages]
     columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), dimensions)
     return pa.table(columns, schema=_schema(dimensions))
