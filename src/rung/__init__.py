@@ -24,6 +24,6 @@ def open(folder: str | Path = ".") -> Project:
     return project
 
 
-def ask(question: str, folder: str | Path = ".", rung: str = "rag") -> Answer:
-    """One answer of a project's rung, with its sources."""
-    return open(folder).ask(question, rung)
+def ask(question: str, folder: str | Path = ".", rung: str = "rag", user: str = "") -> Answer:
+    """One answer of a project's rung, with its sources; with access lists, from what the user may read."""
+    return open(folder).ask(question, rung, user)

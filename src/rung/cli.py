@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 Folder = Annotated[Path, typer.Argument(help="The project's folder, which holds rung.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+User = Annotated[str, typer.Option("--as", help="With access lists: the user on whose behalf documents are read.", metavar="USER")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Requests side by side (endpoint) or threads (local model).")]
 
 
@@ -53,12 +54,14 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="Which rung answers.")] = "rag",
+    user: User = "",
+    where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, streamed, and show the sources."""
     from rung.show import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()))
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`")
@@ -78,12 +81,13 @@ def climb(
     folder: Folder = Path(),
     rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.")] = None,
     workers: Workers = None,
+    user: User = "",
     as_json: AsJson = False,
 ) -> None:
     """Measure every rung on the held-out cases, decide, and write the report."""
     from rung.show import climb_and_show
 
-    climb_and_show(folder, tuple(rung or ()), workers, as_json)
+    climb_and_show(folder, tuple(rung or ()), workers, as_json, user)
 
 
 @app.command(epilog="Example: `rung report shop`")

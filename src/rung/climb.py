@@ -111,9 +111,7 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
         else:
             from rung.workspace.training import train_adapter
 
-            adapter, losses = train_adapter(
-                parts.ws, parts.examples, parts.knowledge if name == "raft" else None, parts.progress
-            )
+            adapter, losses = train_adapter(parts.ws, parts.examples, parts.knowledge, parts.progress, raft=name == "raft")
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
 
@@ -136,7 +134,7 @@ def _open_source(parts: Parts, name: str) -> Source:
 
 def _nearest(parts: Parts) -> Nearest:
     embedder = parts.knowledge.embedder if parts.knowledge else w.embedder(parts.ws)
-    return nearest(parts.examples, embedder, parts.ws.config.prompt.shots)
+    return nearest(w.told(parts.ws, parts.knowledge, parts.examples), embedder, parts.ws.config.prompt.shots)
 
 
 def unavailable(parts: Parts, name: str) -> str:

@@ -53,6 +53,23 @@ class KnowledgeConfig(Section):
     mode: Literal["hybrid", "dense", "words"] = Field("hybrid", description="how passages are ranked")
 
 
+class AccessRule(Section):
+    """Who reads the documents whose paths match."""
+
+    documents: str = Field(description="pattern of paths: * within a folder, ** across folders, hr/ a whole folder")
+    readers: tuple[str, ...] = Field(description='users by name, "group:NAME", or "everyone"')
+
+
+class AccessConfig(Section):
+    """Who may read which document. Off, everybody reads everything; on, nobody reads what no list gives them."""
+
+    on: bool = Field(False, description="whether the lists are in force")
+    metadata: str = Field("access", description="key of a document's metadata that holds its own list, which comes before the rules")
+    rules: tuple[AccessRule, ...] = Field((), description="`documents` (a pattern) and `readers` of each; the last that matches counts")
+    groups: dict[str, tuple[str, ...]] = Field({}, description='name → users, and groups as "group:NAME"')
+    auditors: tuple[str, ...] = Field((), description="who reads every document, whatever the lists say")
+
+
 class PromptConfig(Section):
     """The instructions."""
 
@@ -96,6 +113,7 @@ class Config(Section):
     project: ProjectConfig = ProjectConfig()
     model: ModelConfig = ModelConfig()
     knowledge: KnowledgeConfig = KnowledgeConfig()
+    access: AccessConfig = AccessConfig()
     prompt: PromptConfig = PromptConfig()
     tuning: TuningConfig = TuningConfig()
     limits: LimitsConfig = LimitsConfig()

@@ -44,18 +44,18 @@ class Project:
             raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
         return synced[1]
 
-    def ask(self, question: str, rung: str = "rag") -> Answer:
-        """One answer with its sources, citations, tokens and seconds."""
-        *_, answer = self.stream(question, rung)
+    def ask(self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = ()) -> Answer:
+        """One answer with its sources, citations, tokens and seconds, as far as the user may read and the conditions hold."""
+        *_, answer = self.stream(question, rung, user, where)
         assert isinstance(answer, Answer), "the last piece of a stream"
         return answer
 
-    def stream(self, question: str, rung: str = "rag") -> Iterator[str | Answer]:
+    def stream(self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = ()) -> Iterator[str | Answer]:
         """The answer's text in pieces as it comes, the Answer last."""
         from rung.approach.approach import answer_stream
         from rung.climb import open_rung
 
-        return answer_stream(open_rung(self.workspace, rung, self.progress), question)
+        return answer_stream(open_rung(open_workspace(self.folder, user, where), rung, self.progress), question)
 
     def climb(self, rungs: Sequence[str] = (), workers: int | None = None) -> Climb:
         """Measure the rungs (all that apply, unless some are named), decide, and write the report into `Climb.folder`."""

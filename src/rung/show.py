@@ -109,14 +109,14 @@ def _show_sync(report: SyncReport, version: str) -> None:
     print(f"knowledge: {version}")
 
 
-def ask_and_show(folder: Path, question: str, rung: str, as_json: bool) -> None:
+def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = ()) -> None:
     """Answer as it is spoken, then the sources it stands on."""
     from rung.approach.approach import answer_stream
     from rung.climb import open_rung
     from rung.types import Answer
 
     with progress(quiet=as_json) as bar:
-        ready = open_rung(open_workspace(folder), rung, bar)
+        ready = open_rung(open_workspace(folder, user, where), rung, bar)
     started = False
     for piece in answer_stream(ready, question):
         if isinstance(piece, Answer):
@@ -151,21 +151,22 @@ def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
         raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
     ws = open_workspace(folder)
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(ws, bar) if LADDER[rung].model == "raft" else None
-        adapter, losses = train_adapter(ws, examples(ws), synced[0] if synced else None, bar)
+        raft = LADDER[rung].model == "raft"
+        synced = sync_knowledge(ws, bar) if raft or ws.config.access.on else None
+        adapter, losses = train_adapter(ws, examples(ws), synced[0] if synced else None, bar, raft=raft)
     if as_json:
         print_json({"adapter": str(adapter), "losses": losses})
     else:
         print(f"adapter: {adapter}")
 
 
-def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool) -> None:
+def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "") -> None:
     """Climb, print the table, the time of each stage, the verdict and the report's path."""
     from rung import climb as climbing
 
     started = time.perf_counter()
     with progress(quiet=as_json) as bar:
-        done = climbing.climb(open_workspace(folder), bar, rungs, workers)
+        done = climbing.climb(open_workspace(folder, user), bar, rungs, workers)
         path = climbing.report(done)
     if as_json:
         print_json(climbing.as_json(done) | {"report": str(path)})

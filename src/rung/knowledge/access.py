@@ -106,6 +106,18 @@ def viewer(user: str, lists: Lists) -> Filter:
     return Filter(frozenset(held))
 
 
+def doubts(lists: Lists, documents: Sequence[Document]) -> list[str]:
+    """What looks like a slip: rules without a document, groups without members, documents that nobody reads."""
+    idle = [rule.documents for rule in lists.rules if not any(_pattern(rule.documents).fullmatch(one.path) for one in documents)]
+    of = {document.path: _readers(document, lists) for document in documents}
+    named = {name for readers in of.values() for name in readers} | {reader(n) for rule in lists.rules for n in rule.readers}
+    empty = sorted(name for name in named if name.startswith("group:") and not lists.groups.get(name.removeprefix("group:")))
+    lost = sorted(path for path, readers in of.items() if not readers)
+    told = [f"the access rule for '{pattern}' matches no document" for pattern in idle]
+    told += [f"'{name}' may read documents but has no members" for name in empty]
+    return [*told, *([f"nobody may read {len(lost)} documents, such as {lost[0]}"] if lost else [])]
+
+
 def allows(only: Filter, of: Labels) -> bool:
     """Whether the filter lets a document with these labels through: the rule that every index follows."""
     seen = only.readers is None or not only.readers.isdisjoint(of.readers)

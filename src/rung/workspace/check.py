@@ -24,6 +24,7 @@ class Checked:
 
 def check_project(folder: Path) -> Checked:
     """Read configuration, cases, examples and documents. Raises the first RungError met."""
+    from rung.knowledge.access import doubts
     from rung.knowledge.read import read_folder
 
     ws = w.open_workspace(folder)
@@ -41,6 +42,8 @@ def check_project(folder: Path) -> Checked:
     shared = groups & {example.group for example in examples if example.group}
     if shared:
         warnings.append(f"{len(shared)} groups stand in cases and examples, such as {min(shared)}: a tuned model may have seen their facts")
+    held = w.lists(ws)
+    warnings += doubts(held, documents) if held else []
     return Checked(
         ws.config.project.name,
         len(cases),

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 
 def train_adapter(
-    ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None, progress: Progress
+    ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None, progress: Progress, *, raft: bool = False
 ) -> tuple[Path, tuple[dict[str, float], ...]]:
-    """The adapter's folder and its loss curve; trained if it isn't there. With `knowledge` the rows are RAFT's."""
+    """The adapter's folder and its loss curve; trained if it isn't there.
+
+    An adapter tells what it learned to whoever asks it, so with access lists it learns what everyone may read, and no more.
+    """
     from rung.models import base_folder
     from rung.tuning.recipe import train
     from rung.tuning.rows import no_context, rows
@@ -28,16 +31,17 @@ def train_adapter(
 
     if not examples:
         raise TuningError("the project has no solved examples to train on", 'add examples = "examples.jsonl" under [project]')
-    source = _raft(ws, knowledge) if knowledge else no_context
-    training, validation = split(rows(examples, w.style(ws), source), 0.1, ws.config.project.seed)
-    what = "train raft" if knowledge else "train tuned"
+    public = w.shown(ws, knowledge, "") if knowledge else None
+    source = _raft(ws, public) if raft and public else no_context
+    training, validation = split(rows(w.told(ws, public, examples), w.style(ws), source), 0.1, ws.config.project.seed)
+    what = "train raft" if raft else "train tuned"
     folder = train(
         base_folder(ws.config.model.name, ws.folder),
         training,
         validation,
         w.recipe(ws),
         ws.home / "adapters",
-        knowledge.documents() if knowledge else {},
+        public.documents() if raft and public else {},
         w.base_model(ws).id,
         lambda done, total: progress(what, done, total),
     )

@@ -14,6 +14,7 @@ from rung.types import Case, ChatModel, Embedder, Settings
 
 if TYPE_CHECKING:
     from rung.approach.prompt import PromptStyle
+    from rung.knowledge.access import Lists
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
     from rung.measure.score import Task
@@ -29,10 +30,12 @@ def silent(what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A project's folder and its checked configuration."""
+    """A project's folder and its checked configuration, and what of its documents is asked about, by whom."""
 
     folder: Path
     config: Config
+    user: str = ""  # "" is somebody unknown
+    where: tuple[str, ...] = ()  # conditions on the documents' metadata
 
     @property
     def home(self) -> Path:
@@ -40,10 +43,12 @@ class Workspace:
         return self.folder / ".rung"
 
 
-
-def open_workspace(folder: Path) -> Workspace:
-    """The project in `folder`. ConfigError where `rung.toml` is missing or wrong."""
-    return Workspace(folder, read_config(folder / "rung.toml"))
+def open_workspace(folder: Path, user: str = "", where: Sequence[str] = ()) -> Workspace:
+    """The project in `folder`, as this user sees it. ConfigError where `rung.toml` is missing or wrong."""
+    config = read_config(folder / "rung.toml")
+    if user and not config.access.on:
+        raise ConfigError(f"access lists are off, so nothing is kept from '{user}' or anybody else", "set on = true under [access]")
+    return Workspace(folder, config, user, tuple(where))
 
 
 def cases(ws: Workspace) -> list[Case]:
@@ -97,8 +102,11 @@ def embedder(ws: Workspace) -> Embedder:
 
 
 def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledge, SyncReport] | None:
-    """Read the documents and bring the index up to date, and what changed; None where the project has no documents."""
-    from rung.knowledge.knowledge import open_knowledge, sync
+    """Read the documents and bring the index up to date, and what changed; None where the project has no documents.
+
+    The knowledge is what the workspace's user may see of it, and what meets the conditions.
+    """
+    from rung.knowledge.knowledge import narrowed, open_knowledge, sync
     from rung.knowledge.read import read_folder
 
     settings = ws.config.knowledge
@@ -106,7 +114,34 @@ def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledg
         return None
     documents, skipped = read_folder(ws.folder / settings.folder)
     knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
-    return knowledge, sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total))
+    report = sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total), lists(ws))
+    view = shown(ws, knowledge, ws.user)
+    return narrowed(view, *ws.where) if ws.where else view, report
+
+
+def lists(ws: Workspace) -> Lists | None:
+    """The access lists; None where they are off."""
+    from rung.knowledge.access import Lists, Rule
+
+    settings = ws.config.access
+    rules = tuple(Rule(rule.documents, rule.readers) for rule in settings.rules)
+    return Lists(rules, settings.groups, settings.metadata, settings.auditors) if settings.on else None
+
+
+def shown(ws: Workspace, knowledge: Knowledge, user: str) -> Knowledge:
+    """The knowledge as this user may see it; as it is where the lists are off."""
+    from rung.knowledge.access import viewer
+    from rung.knowledge.knowledge import seen
+
+    held = lists(ws)
+    return seen(knowledge, viewer(user, held)) if held else knowledge
+
+
+def told(ws: Workspace, knowledge: Knowledge | None, solved: Sequence[Case]) -> list[Case]:
+    """The solved examples that may be told to whom the knowledge is shown: those whose evidence it shows, all of it."""
+    if knowledge is None or not ws.config.access.on:
+        return list(solved)
+    return [case for case in solved if all(knowledge.shows(evidence.document) for evidence in case.evidence)]
 
 
 def base_model(ws: Workspace, adapter: Path | None = None, workers: int | None = None) -> ChatModel:
