@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rung.approach.approach import Approach, answer_all
 from rung.approach.ladder import LADDER
 from rung.approach.source import Everything, Nearest, Nothing, Search, Source, nearest
+from rung.approach.support import Policy
 from rung.errors import ConfigError, ModelError, RungError
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
@@ -98,10 +99,11 @@ def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (),
     return done
 
 
-def approach(parts: Parts, name: str) -> Approach:
+def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
     """The named rung, ready to answer. Trains its adapter where there is none yet."""
     rung = LADDER[name]
-    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), w.style(parts.ws), w.settings(parts.ws))
+    policy = w.policy(parts.ws, measured=measured) if rung.source in ("everything", "search") else Policy()
+    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), w.style(parts.ws), w.settings(parts.ws), policy)
 
 
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
@@ -275,4 +277,4 @@ def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach
     reason = unavailable(parts, name)
     if reason:
         raise ModelError(f"{name} can't run here: {reason}", "choose another rung with --rung")
-    return approach(parts, name)
+    return approach(parts, name, measured=False)

@@ -78,6 +78,15 @@ class PromptConfig(Section):
     shots: int = Field(4, ge=1, description="solved examples that few-shot shows")
 
 
+class AnswerConfig(Section):
+    """What happens to sentences that the passages don't support. `mark` is for readers: measured answers are not marked."""
+
+    unsupported: Literal["mark", "drop", "refuse", "keep"] = Field(
+        "mark", description="mark them, drop them, refuse the answer, or keep it"
+    )
+    refusal: str = Field("The passages don't answer this.", min_length=1, description="said where an answer is refused or nothing is left")
+
+
 class TuningConfig(Section):
     """The LoRA recipe."""
 
@@ -115,6 +124,7 @@ class Config(Section):
     knowledge: KnowledgeConfig = KnowledgeConfig()
     access: AccessConfig = AccessConfig()
     prompt: PromptConfig = PromptConfig()
+    answer: AnswerConfig = AnswerConfig()
     tuning: TuningConfig = TuningConfig()
     limits: LimitsConfig = LimitsConfig()
     prices: PricesConfig = PricesConfig()

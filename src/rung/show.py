@@ -130,11 +130,18 @@ def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: st
 
 def _show_sources(answer: Answer) -> None:
     print()
-    cited = {citation.marker for citation in answer.citations}
+    cited = {citation.marker: citation.quote for citation in answer.citations}
     for number, hit in enumerate(answer.hits, 1):
         mark = "*" if number in cited else " "
         place = " > ".join(hit.passage.headings) or hit.passage.document
         print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}  {place}")
+        if quote := cited.get(number):
+            said = " ".join(hit.passage.text[quote[0] - hit.passage.start : quote[1] - hit.passage.start].split())
+            print(f"      {quote[0]}-{quote[1]}: {said}")
+    for sentence in answer.sentences:
+        if not sentence.support:
+            said = f"; not in the passages: {', '.join(sentence.missing)}" if sentence.missing else ""
+            print(f"  unsupported: {sentence.text.strip()}{said}")
     if answer.dropped:
         print(f"  {answer.dropped} passages left out: the window was full")
     usage, seconds = answer.usage, answer.retrieval_seconds + answer.generation_seconds

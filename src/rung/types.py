@@ -28,9 +28,6 @@ class Message(TypedDict):
 Messages: TypeAlias = Sequence[Message]
 
 
-# ── knowledge ────────────────────────────────────────────────────────────────
-
-
 @dataclass(frozen=True)
 class Document:
     """A document as read: its text is what passages and citations point into."""
@@ -121,9 +118,6 @@ class Index(Protocol):
         """All passages in order of document and start."""
 
 
-# ── models ───────────────────────────────────────────────────────────────────
-
-
 @dataclass(frozen=True)
 class Settings:
     """How to generate. Temperature 0 is greedy and takes no notice of the seed."""
@@ -175,9 +169,6 @@ class ChatModel(Protocol):
         for each prompt exactly one (number, Reply) last, whose text is the whole. Raises ModelError."""
 
 
-# ── cases and answers ────────────────────────────────────────────────────────
-
-
 @dataclass(frozen=True)
 class Evidence:
     """Where an answer is to be found: a document and, where known, the exact words."""
@@ -217,6 +208,17 @@ class Citation:
     document: str = ""
     start: int = 0
     end: int = 0
+    quote: tuple[int, int] | None = None  # the span of the document that supports the sentence, where one was looked for and found
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence as the model said it, and what of the passages supports it."""
+
+    text: str
+    support: str  # "exact", "fuzzy" or "words"; "plain" where it claims nothing; "" where it is unsupported
+    missing: tuple[str, ...] = ()  # what no passage says, and markers that point nowhere
+    quotes: tuple[tuple[str, int, int], ...] = ()  # document, start, end
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,7 @@ class Answer:
     retrieval_seconds: float = 0.0
     generation_seconds: float = 0.0
     made_by: Mapping[str, str] = field(default_factory=dict)  # approach, model, prompt, knowledge, settings → hash
+    sentences: tuple[Sentence, ...] = ()  # where the policy on what is unsupported had them checked
 
 
 @dataclass(frozen=True)
@@ -241,9 +244,6 @@ class Score:
     case: str
     primary: float
     parts: Mapping[str, float] = field(default_factory=dict)
-
-
-# ── numbers with their uncertainty ───────────────────────────────────────────
 
 
 @dataclass(frozen=True)

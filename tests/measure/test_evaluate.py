@@ -27,7 +27,7 @@ from rung.measure.record import (
 )
 from rung.measure.score import Task, make_task, score
 from rung.measure.summary import not_run, percentile, summarise
-from rung.types import Answer, Case, Citation, Hit, Passage, Score, Usage
+from rung.types import Answer, Case, Citation, Hit, Passage, Score, Sentence, Usage
 
 CASES = [Case(f"c{n:03}", f"What is {n} + 1?", str(n + 1), facts=((str(n + 1),),), group=f"g{n % 10}") for n in range(70)]
 TASK = make_task("answer", CASES)
@@ -190,17 +190,21 @@ any_text = st.text(st.characters(), max_size=20)  # with line separators, NULs a
 seconds = st.floats(0, 1e6)
 passages = st.builds(Passage, names, names, st.integers(0, 99), st.integers(0, 99), any_text, st.lists(any_text, max_size=2).map(tuple))
 hits = st.builds(Hit, passages, st.floats(allow_nan=False, allow_infinity=False), st.dictionaries(names, st.integers(1, 9), max_size=2))
+quotes = st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9))
 answers = st.builds(
     Answer,
     any_text,
     any_text,
-    st.lists(st.builds(Citation, st.integers(0, 9), names, names, st.integers(0, 9), st.integers(0, 9)), max_size=2).map(tuple),
+    st.lists(st.builds(Citation, st.integers(0, 9), names, names, st.integers(0, 9), st.integers(0, 9), quotes), max_size=2).map(tuple),
     st.lists(hits, max_size=2).map(tuple),
     st.integers(0, 9),
     st.builds(Usage, st.integers(0), st.integers(0), st.integers(0)),
     seconds,
     seconds,
     st.dictionaries(names, names, max_size=2),
+    st.lists(st.builds(Sentence, any_text, names, st.tuples(names), st.tuples(st.tuples(names, st.integers(0), st.integers(0))))).map(
+        tuple
+    ),
 )
 
 

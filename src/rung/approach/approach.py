@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
 from rung.approach.prompt import PromptStyle, cited, fit
+from rung.approach.sentences import streamed
 from rung.approach.source import Source
+from rung.approach.support import VERSION, Policy, after, allowed, check, check_sentence, quoting
 from rung.types import Answer, ChatModel, Hit, Message, Reply, Settings
 
 
@@ -22,12 +24,15 @@ class Approach:
     source: Source
     style: PromptStyle = field(default_factory=PromptStyle)
     settings: Settings = field(default_factory=Settings)
+    policy: Policy = field(default_factory=Policy)
 
     @property
     def made_by(self) -> dict[str, str]:
         """Name → hash of each thing that decides what is answered."""
         prompt = json.dumps(asdict(self.style) | asdict(self.settings), sort_keys=True)
-        return {"model": self.model.id, "source": self.source.id, "prompt": hashlib.sha256(prompt.encode()).hexdigest()[:16]}
+        made = {"model": self.model.id, "source": self.source.id, "prompt": hashlib.sha256(prompt.encode()).hexdigest()[:16]}
+        checked = self.policy.unsupported != "keep"
+        return made | ({"support": f"{VERSION}/{self.policy.unsupported}/{self.policy.refusal}"} if checked else {})
 
     @property
     def id(self) -> str:
@@ -57,16 +62,19 @@ def _prepare(approach: Approach, question: str) -> _Asked:
 
 
 def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
-    text = reply.text.strip()
+    said = reply.text.strip()
+    checked = check(said, asked.question, asked.hits) if approach.policy.unsupported != "keep" else ()
+    text = allowed(approach.policy, checked) if checked else said
     return Answer(
         question=asked.question,
         text=text,
-        citations=cited(text, asked.hits),
+        citations=quoting(cited(text, asked.hits), checked),
         hits=asked.hits,
         dropped=asked.dropped,
         usage=reply.usage,
         retrieval_seconds=asked.seconds,
         generation_seconds=reply.seconds,
+        sentences=checked,
         made_by=approach.made_by | {"approach": approach.id},
     )
 
@@ -80,7 +88,34 @@ def answer_all(approach: Approach, questions: Sequence[str]) -> Iterator[tuple[i
 
 
 def answer_stream(approach: Approach, question: str) -> Iterator[str | Answer]:
-    """One answer: pieces of text as they arrive, the Answer last."""
+    """One answer: pieces of text as they arrive, the Answer last. Where sentences are checked, the pieces are sentences."""
     asked = _prepare(approach, question)
-    for _, piece in approach.model.stream([asked.messages], approach.settings):
+    pieces = (piece for _, piece in approach.model.stream([asked.messages], approach.settings))
+    if approach.policy.unsupported != "keep":
+        yield from _checked(approach, asked, pieces)
+        return
+    for piece in pieces:
         yield _finish(approach, asked, piece) if isinstance(piece, Reply) else piece
+
+
+def _checked(approach: Approach, asked: _Asked, pieces: Iterator[str | Reply]) -> Iterator[str | Answer]:
+    """Each sentence once it is whole, as the policy lets it through; a refusal replaces everything, so it waits for the end."""
+    replies: list[Reply] = []
+    spoken = False
+    for text in streamed(_text(pieces, replies)):
+        shown = after(approach.policy, check_sentence(text, asked.question, asked.hits)) if approach.policy.unsupported != "refuse" else ""
+        if shown.strip():
+            spoken = True
+            yield shown
+    answer = _finish(approach, asked, replies[0])
+    if not spoken and answer.text:
+        yield answer.text
+    yield answer
+
+
+def _text(pieces: Iterator[str | Reply], replies: list[Reply]) -> Iterator[str]:
+    for piece in pieces:
+        if isinstance(piece, Reply):
+            replies.append(piece)
+        else:
+            yield piece

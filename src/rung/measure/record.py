@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rung.errors import RungError
-from rung.types import Answer, Citation, Hit, Interval, Json, Passage, Score, Summary, Usage
+from rung.types import Answer, Citation, Hit, Interval, Json, Passage, Score, Sentence, Summary, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,11 +33,22 @@ def answer_from_json(value: Mapping[str, Json]) -> Answer:
     return Answer(
         **{
             **value,
-            "citations": tuple(Citation(**one) for one in value["citations"]),
+            "citations": tuple(_citation(one) for one in value["citations"]),
+            "sentences": tuple(_sentence(one) for one in value.get("sentences", ())),
             "hits": tuple(Hit(_passage(one["passage"]), one["score"], one["legs"]) for one in value["hits"]),
             "usage": Usage(**value["usage"]),
         }
     )
+
+
+def _citation(value: Mapping[str, Json]) -> Citation:
+    quote = value.get("quote")
+    return Citation(**{**value, "quote": (quote[0], quote[1]) if quote else None})
+
+
+def _sentence(value: Mapping[str, Json]) -> Sentence:
+    quotes = tuple((document, start, end) for document, start, end in value["quotes"])
+    return Sentence(**{**value, "missing": tuple(value["missing"]), "quotes": quotes})
 
 
 def _passage(value: Mapping[str, Json]) -> Passage:

@@ -14,6 +14,7 @@ from rung.types import Case, ChatModel, Embedder, Settings
 
 if TYPE_CHECKING:
     from rung.approach.prompt import PromptStyle
+    from rung.approach.support import Policy
     from rung.knowledge.access import Lists
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
@@ -173,6 +174,16 @@ def style(ws: Workspace) -> PromptStyle:
         keys = list(schema.get("properties", {})) if isinstance(schema, dict) else []
         system = f"{system} Reply in JSON with the keys {', '.join(keys)}." if keys else system
     return PromptStyle(system, ws.config.prompt.cite and project.task == "answer")
+
+
+def policy(ws: Workspace, *, measured: bool) -> Policy:
+    """What happens to unsupported sentences; a measured answer is dropped from or refused as a served one is, but never marked."""
+    from rung.approach.support import Policy
+
+    answer = ws.config.answer
+    if ws.config.project.task != "answer" or (measured and answer.unsupported == "mark"):
+        return Policy()
+    return Policy(answer.unsupported, answer.refusal)
 
 
 def task(ws: Workspace, held_out: Sequence[Case]) -> Task:
