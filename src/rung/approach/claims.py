@@ -198,7 +198,7 @@ def _amounts(text: str) -> Iterator[tuple[Atom, str]]:
 
 def _value(number: str, times: int) -> str:
     """One spelling for each number; what is none, such as a version, stays as it is."""
-    return f"{float(number) * times:.12g}" if number.count(".") < 2 else number
+    return f"{float(number) * times:.12g}" if re.fullmatch(r"\d+(?:\.\d+)?", number) else number
 
 
 def holds(atom: Atom, among: dict[Atom, str]) -> bool:

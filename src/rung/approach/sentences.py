@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 _END = re.compile(r"(?:[.!?…]+[\"'”’)\]*_]*(?:\s*\[\d{1,3}\])*\s+|\s*\n\s*)(?=[^\s\[])")
-_OPEN = re.compile(
-    r"(?:^|\s|\()(?:\d{1,3}|[A-Za-z]|e\.g|i\.e|etc|approx|vs|cf|no|nr|dr|mr|mrs|ms|prof|st|inc|ltd|fig|al)\.\s+$", re.IGNORECASE
-)
+_OPEN = re.compile(r"(?:^|\s|\()(?:[A-Z]|(?i:e\.g|i\.e|etc|approx|vs|cf|nr|dr|mr|mrs|ms|prof|st|inc|ltd|fig|al))\.\s+$")
 _LONE = re.compile(r"\s*(?:[-*•]|\d{1,3}[.)])\s+$")
 
 
@@ -17,7 +15,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
     cuts = [0]
     for end in _END.finditer(text):
         before = text[cuts[-1] : end.end()]
-        abbreviated = "\n" not in end.group() and _OPEN.search(before) and not re.search(r"\d\.\s+$", before)
+        abbreviated = "\n" not in end.group() and _OPEN.search(before)
         if not abbreviated and not _LONE.fullmatch(before):
             cuts.append(end.end())
     return [(start, end) for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True) if start < end]

@@ -22,7 +22,7 @@ MARK = "[unsupported]"
 COVERED = 0.5  # share of a sentence's words that the spans must hold; chosen by `python -m bench support`
 FUZZY = 90  # rapidfuzz's partial ratio, from which a sentence is a quotation with slips
 SPANS = 3  # spans that may support one sentence together
-CARRIES = 0.3  # share of a sentence's words that a span must hold to lend it an amount
+CARRIES = 0.25  # share of a sentence's words that a span must hold to lend it an amount
 ALONE = 0.8  # share from which the best span alone lends amounts
 SLACK = 25  # letters within which a quotation's end is that of the sentence it stands in
 FRAGMENT = 2  # words up to which an answer is a fragment: all of them must be found, and it stands in no clause
@@ -148,10 +148,14 @@ def _turned(claimed: Claims, spans: Sequence[_Span]) -> str:
         return "not"
     if not claimed.denials and denials(bare(nearest)):
         return "the passage says not"
-    near = stems(nearest).keys()
+    return _opposed(claimed, set(stems(nearest)), set(span.claims.stems))
+
+
+def _opposed(claimed: Claims, near: set[str], held: set[str]) -> str:
+    """A word of the sentence whose opposite stands near in the passage, while it does not stand there itself."""
     for pair in OPPOSITES:
         for mine, theirs in (pair, pair[::-1]):
-            if claimed.stems.keys() & mine and not span.claims.stems.keys() & mine and near & theirs:
+            if claimed.stems.keys() & mine and not held & mine and near & theirs:
                 return next(claimed.stems[key] for key in claimed.stems if key in mine)
     return ""
 
@@ -170,7 +174,8 @@ def _spans(hit: Hit) -> tuple[_Span, ...]:
 
 @lru_cache(maxsize=512)
 def _cut_text(text: str) -> tuple[tuple[int, int, Claims], ...]:
-    return tuple((start, end, claims(bare(text[start:end]))) for start, end in _trimmed(text))
+    unwrapped = re.sub(r"(?<=[^\s|])\n(?=[a-z0-9(])", " ", text)  # lines that were broken to fit a page
+    return tuple((start, end, claims(bare(text[start:end]))) for start, end in _trimmed(unwrapped))
 
 
 def _cut(hit: Hit) -> Iterator[_Span]:
@@ -244,14 +249,16 @@ def _slips(claimed: Claims, quoted: Sequence[_Span]) -> list[str]:
     lost += [
         said for name, said in names.items() if not span.exact and name not in words and not stems(name).keys() & span.claims.stems.keys()
     ]
+    held = set(span.claims.stems)
+    lost += [turned] if (turned := _opposed(claimed, held, held)) else []
     return lost + (["the passage says not"] if denied > 0 else ["not"] if denied < 0 else [])
 
 
 def _snapped(text: str, start: int, end: int, slack: int) -> tuple[int, int]:
     """The span with ends moved to the ends of sentences where those are near, else to the ends of words."""
-    starts = [begin for begin, _, _ in _cut_text(text) if abs(begin - start) <= slack]
-    stops = [stop for _, stop, _ in _cut_text(text) if abs(stop - end) <= slack]
-    start, end = min(starts, key=lambda at: abs(at - start), default=start), min(stops, key=lambda at: abs(at - end), default=end)
+    inside = [(begin, stop) for begin, stop, _ in _cut_text(text) if begin < end and start < stop]
+    begin, stop = max(inside, key=lambda one: min(one[1], end) - max(one[0], start), default=(start, end))
+    start, end = begin if abs(begin - start) <= slack else start, stop if abs(stop - end) <= slack else end
     while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
         start -= 1
     while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
