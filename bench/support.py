@@ -1,4 +1,5 @@
-"""How well unsupported sentences are told from supported ones: sentences of documents with one thing swapped, short answers, claims.
+"""How well unsupported sentences are told from supported ones: sentences of documents with one thing swapped, short answers, claims,
+and what the bundled model says.
 
 It refuses to tune on what it reports: thresholds and word lists were chosen on the Sourcegraph handbook and SciFact's train
 claims (`python -m bench.support`), and the figures are of other documents.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +18,20 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from rung import models
+from rung.approach.approach import Approach, answer_all
 from rung.approach.claims import MONTHS, claims
 from rung.approach.sentences import sentences
+from rung.approach.source import Search
 from rung.approach.support import bare, check
+from rung.knowledge import embedders
 from rung.knowledge.chunk import chunk
+from rung.knowledge.knowledge import open_knowledge, sync
 from rung.knowledge.read import read_document, read_folder
+from rung.measure.abstention import abstains
 from rung.measure.cases import read_cases
+from rung.measure.metrics import contains
+from rung.tuning.rows import is_gold
 from rung.types import Case, Document, Hit, Passage
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,7 +63,8 @@ class Pair:
 
 def run(small: bool = False) -> dict[str, object]:
     """Precision and recall of "unsupported", by set and kind; the first ones are of the swapped sentences of all documents."""
-    sets = {"swapped": swapped(_documents(("harbor", "fastapi")), 150 if small else 800), "answers": short_answers()}
+    sets = {"swapped": swapped(documents(("harbor", "fastapi")), 150 if small else 800), "answers": short_answers()}
+    sets["spoken"] = spoken(15 if small else 200)
     if DATA.is_dir():
         sets["scifact"] = scifact("test")
     figures: dict[str, object] = {}
@@ -193,6 +204,28 @@ def _other(case: Case, cases: Sequence[Case], hits: Sequence[Hit]) -> str:
     return Random(case.id).choice(others) if others else ""
 
 
+def spoken(most: int) -> list[Pair]:
+    """What the bundled model claims about the first cases of the examples: wrong is without the facts or citing another passage.
+
+    A wrong answer may still be what some passage says of another thing, which no look at its words alone can tell.
+    """
+    made: list[Pair] = []
+    for project in ("leaflet", "harbor"):
+        cases = [case for case in read_cases(ROOT / "examples" / project / "cases.jsonl") if case.facts and not case.unanswerable][:most]
+        with tempfile.TemporaryDirectory() as folder:
+            knowledge = open_knowledge(Path(folder), embedders.load("minilm"), "exact", 96)
+            sync(knowledge, read_folder(ROOT / "examples" / project / "docs")[0])
+            ready = Approach("rag", models.load("bundled:tiny"), Search(knowledge))
+            for number, answer in answer_all(ready, [case.question for case in cases]):
+                right = all(any(contains(answer.text, fact) for fact in group) for group in cases[number].facts)
+                cited = {citation.passage for citation in answer.citations}
+                gold = any(is_gold(cases[number], hit.passage) for hit in answer.hits if hit.passage.id in cited or not cited)
+                kind = "said right" if right and gold else "cited wrong" if right else "said wrong"
+                if not abstains(answer.text):
+                    made.append(Pair(kind, answer.text, answer.hits, right and gold, answer.question))
+    return made
+
+
 def scifact(split: str) -> list[Pair]:
     """Claims with an abstract that supports or contradicts them, in words of their own (Wadden et al. 2020)."""
     folder = DATA / "scifact"
@@ -207,7 +240,7 @@ def scifact(split: str) -> list[Pair]:
     return made
 
 
-def _documents(sets: Sequence[str]) -> list[Document]:
+def documents(sets: Sequence[str]) -> list[Document]:
     documents = read_folder(ROOT / "examples" / "harbor" / "docs")[0] if "harbor" in sets else []
     for name in ("fastapi_docs", "sourcegraph_handbook"):
         path = DATA / name / "docs_head.jsonl.gz"
@@ -223,5 +256,5 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 if __name__ == "__main__":
-    measured("handbook", swapped(_documents(("sourcegraph",)), 400))
+    measured("handbook", swapped(documents(("sourcegraph",)), 400))
     measured("scifact", scifact("train"))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rung.approach.approach import Approach, answer_all
 from rung.approach.ladder import LADDER
+from rung.approach.policy import Policy
 from rung.approach.source import Everything, Nearest, Nothing, Search, Source, nearest
-from rung.approach.support import Policy
 from rung.errors import ConfigError, ModelError, RungError
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w

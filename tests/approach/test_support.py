@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from rung.approach.approach import Approach, answer_all, answer_stream
 from rung.approach.claims import claims, denials, holds
+from rung.approach.policy import MARK, Policy
 from rung.approach.sentences import sentences, streamed
 from rung.approach.source import Context
-from rung.approach.support import MARK, Policy, bare, check, check_sentence
+from rung.approach.support import bare, check, check_sentence
 from rung.types import Answer, Hit, Messages, Passage, Reply, Settings, Usage
 
 LEAVE = """Full-time staff at Ostrand receive 25 days of annual leave plus public holidays. After seven years of service the allowance
@@ -206,6 +207,24 @@ def test_the_policy_decides_what_is_shown_streamed_or_not(unsupported: Any) -> N
     if unsupported == "drop":
         spans = (110, 100 + LEAVE.index(" plus")), (0, OTHER.index(" Crews"))
         assert [(citation.marker, citation.quote) for citation in answer.citations] == [(1, spans[0]), (2, spans[1])]
+
+
+def test_the_words_of_a_required_form_are_no_claims() -> None:
+    form = ("Desk", "People")
+    assert check_sentence("Desk | 25 days | People [1]", "", HITS).support == ""
+    assert check_sentence("Desk | 25 days | People [1]", "", HITS, form).support == "words"
+    assert check_sentence("Desk | 26 days | People [1]", "", HITS, form).missing == ("26 days",)
+    ready = Approach("x", Says("Desk | 25 days | People [1]"), Fixed(), policy=Policy("drop", given=form))
+    assert [answer.text for _, answer in answer_all(ready, ["?"])] == ["Desk | 25 days | People [1]"]
+    assert next(iter(answer_stream(ready, "?"))) == "Desk | 25 days | People [1]"
+
+
+def test_the_swapped_sentences_of_an_example_are_told_from_the_right_ones() -> None:
+    from bench.support import documents, measured, swapped
+
+    figures = measured("harbor", swapped(documents(("harbor",)), 60))
+    assert float(str(figures["precision"])) >= 0.97
+    assert float(str(figures["recall"])) >= 0.95
 
 
 def test_where_nothing_is_left_the_refusal_is_said() -> None:

@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
+from rung.approach.policy import Policy, after, allowed, quoting
 from rung.approach.prompt import PromptStyle, cited, fit
 from rung.approach.sentences import streamed
 from rung.approach.source import Source
-from rung.approach.support import VERSION, Policy, after, allowed, check, check_sentence, quoting
+from rung.approach.support import VERSION, check, check_sentence
 from rung.types import Answer, ChatModel, Hit, Message, Reply, Settings
 
 
@@ -31,8 +32,9 @@ class Approach:
         """Name → hash of each thing that decides what is answered."""
         prompt = json.dumps(asdict(self.style) | asdict(self.settings), sort_keys=True)
         made = {"model": self.model.id, "source": self.source.id, "prompt": hashlib.sha256(prompt.encode()).hexdigest()[:16]}
-        checked = self.policy.unsupported != "keep"
-        return made | ({"support": f"{VERSION}/{self.policy.unsupported}/{self.policy.refusal}"} if checked else {})
+        policy = json.dumps([VERSION, asdict(self.policy)], sort_keys=True)
+        checked = {"support": hashlib.sha256(policy.encode()).hexdigest()[:16]}
+        return made if self.policy.unsupported == "keep" else made | checked
 
     @property
     def id(self) -> str:
@@ -63,7 +65,8 @@ def _prepare(approach: Approach, question: str) -> _Asked:
 
 def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
     said = reply.text.strip()
-    checked = check(said, asked.question, asked.hits) if approach.policy.unsupported != "keep" else ()
+    checking = approach.policy.unsupported != "keep"
+    checked = check(said, asked.question, asked.hits, approach.policy.given) if checking else ()
     text = allowed(approach.policy, checked) if checked else said
     return Answer(
         question=asked.question,
@@ -101,9 +104,10 @@ def answer_stream(approach: Approach, question: str) -> Iterator[str | Answer]:
 def _checked(approach: Approach, asked: _Asked, pieces: Iterator[str | Reply]) -> Iterator[str | Answer]:
     """Each sentence once it is whole, as the policy lets it through; a refusal replaces everything, so it waits for the end."""
     replies: list[Reply] = []
-    spoken = False
+    spoken, policy = False, approach.policy
     for text in streamed(_text(pieces, replies)):
-        shown = after(approach.policy, check_sentence(text, asked.question, asked.hits)) if approach.policy.unsupported != "refuse" else ""
+        whole = policy.unsupported == "refuse"
+        shown = "" if whole else after(policy, check_sentence(text, asked.question, asked.hits, policy.given))
         if shown.strip():
             spoken = True
             yield shown

@@ -1,4 +1,4 @@
-"""Checks each sentence of an answer against the passages behind it, and marks, drops or refuses what they don't support.
+"""Checks each sentence of an answer against the passages behind it, and says what supports it or what is missing.
 
 By words alone, in English: an amount, date, time or name that is in none of the cited passages is unsupported, and so is a
 denial turned round. It refuses to judge truth: a sentence made of the passage's own words in a wrong order passes.
@@ -10,15 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 from rung.approach.claims import Atom, Claims, claims, denials, holds, stems
 from rung.approach.prompt import MARKER
 from rung.approach.sentences import sentences
-from rung.types import Citation, Hit, Sentence
+from rung.types import Hit, Sentence
 
 VERSION = 1
-MARK = "[unsupported]"
 COVERED = 0.5  # share of a sentence's words that the spans must hold; chosen by `python -m bench support`
 FUZZY = 90  # rapidfuzz's partial ratio, from which a sentence is a quotation with slips
 SPANS = 3  # spans that may support one sentence together
@@ -45,14 +43,6 @@ NOT_KNOWING = re.compile(
 
 
 @dataclass(frozen=True)
-class Policy:
-    """What happens to unsupported sentences. `keep` checks nothing."""
-
-    unsupported: Literal["keep", "mark", "drop", "refuse"] = "keep"
-    refusal: str = "The passages don't answer this."
-
-
-@dataclass(frozen=True)
 class _Span:
     """A sentence of a passage, where it stands in its document."""
 
@@ -63,17 +53,20 @@ class _Span:
     exact: bool = False
 
 
-def check(text: str, question: str, hits: Sequence[Hit]) -> tuple[Sentence, ...]:
-    """Each sentence of the answer with its support among the hits, which are numbered from 1 as its markers number them."""
-    return tuple(check_sentence(text[start:end], question, hits) for start, end in sentences(text))
+def check(text: str, question: str, hits: Sequence[Hit], given: Sequence[str] = ()) -> tuple[Sentence, ...]:
+    """Each sentence of the answer with its support among the hits, which are numbered from 1 as its markers number them.
+
+    `given` words are not claims: a form that every answer must have brings them.
+    """
+    return tuple(check_sentence(text[start:end], question, hits, given) for start, end in sentences(text))
 
 
-def check_sentence(text: str, question: str, hits: Sequence[Hit]) -> Sentence:
+def check_sentence(text: str, question: str, hits: Sequence[Hit], given: Sequence[str] = ()) -> Sentence:
     """One sentence against the passages it cites, or against all where it cites none."""
     numbers = [int(number) for number in MARKER.findall(text)]
     nowhere = tuple(dict.fromkeys(f"[{number}]" for number in numbers if not 1 <= number <= len(hits)))
     cited = [hits[number - 1] for number in dict.fromkeys(numbers) if 1 <= number <= len(hits)] or list(hits)
-    said = bare(text)
+    said = bare(" ".join(word for word in text.split(" ") if word.strip(".,;:!?\n") not in given))
     claimed = claims(said)
     if NOT_KNOWING.search(said) or not (claimed.atoms or claimed.names or claimed.stems):
         return Sentence(text, "" if nowhere else "plain", nowhere)
@@ -84,12 +77,13 @@ def check_sentence(text: str, question: str, hits: Sequence[Hit]) -> Sentence:
     if not missing and not quoted and (not spans or _covered(claimed, spans) < COVERED):
         missing = [word for key, word in claimed.stems.items() if not any(_has(span, key) for span in spans)][:5] or [said]
     exact = quoted and quoted[0].exact
-    return Sentence(text, "" if missing else "exact" if exact else "fuzzy" if quoted else "words", tuple(missing), tuple(places))
+    support = "" if missing else "exact" if exact else "fuzzy" if quoted else "words"
+    return Sentence(text, support, tuple(dict.fromkeys(missing)), tuple(places))
 
 
 def bare(text: str) -> str:
     """A sentence without markers, Markdown and list numbering."""
-    text = re.sub(r"^\s*(?:[-*•>#]+|\d{1,3}[.)])\s+", "", MARKER.sub("", text).replace(MARK, ""))
+    text = re.sub(r"^\s*(?:[-*•>#]+|\d{1,3}[.)])\s+", "", MARKER.sub("", text))
     return " ".join(re.sub(r"[*_`]{1,3}|\|", " ", text).split())
 
 
@@ -264,33 +258,3 @@ def _snapped(text: str, start: int, end: int, slack: int) -> tuple[int, int]:
     while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
         end += 1
     return start, end
-
-
-def quoting(citations: Sequence[Citation], checked: Sequence[Sentence]) -> tuple[Citation, ...]:
-    """The citations with the span that supports the first sentence they stand in, where it was found in their passage."""
-    return tuple(_with_quote(citation, checked) for citation in citations)
-
-
-def _with_quote(citation: Citation, checked: Sequence[Sentence]) -> Citation:
-    for sentence in checked:
-        if f"[{citation.marker}]" in sentence.text and sentence.support:
-            for document, start, end in sentence.quotes:
-                if document == citation.document and citation.start <= start and end <= citation.end:
-                    return replace(citation, quote=(start, end))
-    return citation
-
-
-def after(policy: Policy, sentence: Sentence) -> str:
-    """What is shown of one sentence under `mark` or `drop`."""
-    if sentence.support:
-        return sentence.text
-    inside = sentence.text.rstrip()
-    return f"{inside} {MARK}{sentence.text[len(inside) :]}" if policy.unsupported == "mark" and inside else ""
-
-
-def allowed(policy: Policy, checked: Sequence[Sentence]) -> str:
-    """The answer that the policy lets through; its refusal where nothing is left, or where one sentence is too many."""
-    if policy.unsupported == "refuse" and not all(sentence.support for sentence in checked):
-        return policy.refusal
-    text = "".join(after(policy, sentence) for sentence in checked).strip()
-    return text or (policy.refusal if checked else "")

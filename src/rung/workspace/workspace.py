@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ from rung.errors import ConfigError, DataError
 from rung.types import Case, ChatModel, Embedder, Settings
 
 if TYPE_CHECKING:
+    from rung.approach.policy import Policy
     from rung.approach.prompt import PromptStyle
-    from rung.approach.support import Policy
     from rung.knowledge.access import Lists
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
@@ -178,12 +179,12 @@ def style(ws: Workspace) -> PromptStyle:
 
 def policy(ws: Workspace, *, measured: bool) -> Policy:
     """What happens to unsupported sentences; a measured answer is dropped from or refused as a served one is, but never marked."""
-    from rung.approach.support import Policy
+    from rung.approach.policy import Policy
 
     answer = ws.config.answer
     if ws.config.project.task != "answer" or (measured and answer.unsupported == "mark"):
         return Policy()
-    return Policy(answer.unsupported, answer.refusal)
+    return Policy(answer.unsupported, answer.refusal, tuple(sorted(set(re.findall(r"[A-Za-z]{3,}", ws.config.project.form)))))
 
 
 def task(ws: Workspace, held_out: Sequence[Case]) -> Task:
