@@ -34,7 +34,7 @@ class Stage:
 STAGES = (
     Stage(10e6, Level(passages=(1, 2), facts=(1, 5), look_alike=0.1, drill=0.55, natural=0.15, forms=0.25, labels=0.03, absent=0.1, branches=9)),
     Stage(18e6, Level(passages=(1, 4), facts=(1, 5), look_alike=0.2, again=0.1, joint=0.1, drill=0.45, natural=0.15, prose=0.3, forms=0.35, labels=0.04, place=0.2, absent=0.12, branches=9)),
-    Stage(54e6, Level(passages=(1, 7), facts=(1, 5), look_alike=0.35, again=0.15, joint=0.15, drill=0.35, natural=0.2, prose=0.3, forms=0.5, place=0.12, branches=7)),
+    Stage(58e6, Level(passages=(1, 7), facts=(1, 5), look_alike=0.35, again=0.15, joint=0.15, drill=0.35, natural=0.2, prose=0.3, forms=0.45, place=0.18, branches=7)),
 )
 FULL = STAGES[-1].level
 BATCH, LONGEST, PROMPT_SHARE = 8192, 1024, 0.05  # tokens to a step, to an exercise; share of prompt tokens in the loss

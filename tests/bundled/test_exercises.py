@@ -38,7 +38,7 @@ def test_an_answer_stands_in_the_passage_it_cites(seed: int) -> None:
         if branch.kind == "fact":
             assert branch.value in made.passages[branch.passage - 1]
             assert branch.value.lower() in (
-                branch.answer.lower() if not branch.answer.startswith("{") else str(json.loads(branch.answer)).lower()
+                branch.answer.lower() if not branch.answer.startswith('{"') else str(json.loads(branch.answer)).lower()
             )
         if branch.kind == "json":
             values = [v for v in json.loads(branch.answer).values() if v is not None]
