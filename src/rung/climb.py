@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rung.approach.approach import Approach, answer_all
-from rung.approach.ladder import LADDER
+from rung.approach.ladder import LADDER, check_rungs
 from rung.approach.source import Everything, Nearest, Nothing, Search, Source, nearest
-from rung.errors import ConfigError, ModelError, RungError
+from rung.errors import ModelError, RungError
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.workspace import Progress, Workspace, silent
@@ -84,6 +84,7 @@ def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (),
     climb goes on where it stopped.
     """
     stages = Stages()
+    check_rungs(rungs)
     cases, examples = w.cases(ws), w.examples(ws)
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
     parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers)
@@ -111,9 +112,7 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
         else:
             from rung.workspace.training import train_adapter
 
-            adapter, losses = train_adapter(
-                parts.ws, parts.examples, parts.knowledge if name == "raft" else None, parts.progress
-            )
+            adapter, losses = train_adapter(parts.ws, parts.examples, parts.knowledge if name == "raft" else None, parts.progress)
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
 
@@ -270,8 +269,7 @@ def report(done: Climb) -> Path:
 
 def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach:
     """A rung ready to be asked. ConfigError for an unknown name, ModelError where it can't run here."""
-    if name not in LADDER:
-        raise ConfigError(f"there is no rung '{name}'", f"the rungs are {', '.join(LADDER)}")
+    check_rungs([name])
     synced = w.sync_knowledge(ws, progress)
     parts = Parts(ws, w.cases(ws), w.examples(ws), synced[0] if synced else None, progress, None)
     reason = unavailable(parts, name)

@@ -11,7 +11,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.errors import ConfigError, RungError
+from rung.errors import ConfigError
 from rung.workspace.workspace import Progress, open_workspace
 
 if TYPE_CHECKING:
@@ -22,19 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Progress]:
-    """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere.
-
-    Ctrl-C inside it becomes a RungError that says how to go on.
-    """
-    try:
-        with _bars(quiet=quiet) as update:
-            yield update
-    except KeyboardInterrupt:
-        raise RungError("interrupted; what was finished is kept", "run the same command again: it goes on where it stopped") from None
-
-
-@contextmanager
-def _bars(*, quiet: bool) -> Iterator[Progress]:
+    """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -64,6 +52,13 @@ def _lines(console: Any) -> Progress:
             console.print(f"{what}: {total}", highlight=False)
 
     return update
+
+
+def rungs_from(typed: str, *, trained: bool = False) -> list[str]:
+    """The rungs whose names begin so, for the shell's completion."""
+    from rung.approach.ladder import LADDER
+
+    return [name for name, rung in LADDER.items() if name.startswith(typed) and (rung.trained_on or not trained)]
 
 
 def print_json(value: object) -> None:

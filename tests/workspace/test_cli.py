@@ -225,3 +225,44 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(project: Pa
 
 def _small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # a write beyond fails as one to a full disk does
+
+
+def test_an_unknown_rung_to_climb_names_the_nearest(project: Path) -> None:
+    refused(rung("climb", str(project), "--rung", "tunned"), "tunned", "'tuned'")
+    (project / "rung.toml").write_text('[project]\nrungs = ["rga"]\n')
+    refused(rung("check", str(project)), "rga", "'rag'")
+
+
+def test_ctrl_c_at_any_moment_is_one_sentence(project: Path) -> None:
+    for verb, seconds in (("check", 0.3), ("climb", 0.4), ("climb", 0.8), ("climb", 1.5)):
+        command = [sys.executable, "-m", "rung", verb, str(project)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+            if "site-packages" not in errors and "Traceback" not in errors:  # else it came before rung had begun
+                assert process.returncode == 2, errors
+                assert errors.splitlines()[-2:] == [
+                    "error: interrupted; what was finished is kept",
+                    "hint: run the same command again: it goes on where it stopped",
+                ]
+
+
+def test_the_shell_completes_verbs_and_rungs() -> None:
+    for words, at, expected in (
+        ("rung cl", 1, ["climb"]),
+        ("rung climb --rung ra", 3, ["rag", "raft"]),
+        ("rung train --rung ", 3, ["tuned", "hybrid", "raft"]),
+    ):
+        asked = os.environ | {"_RUNG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(at)}
+        done = subprocess.run([sys.executable, "-m", "rung"], env=asked, capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout.split() == expected, done.stderr
+
+
+def test_the_version_is_printed() -> None:
+    from rung import __version__
+
+    assert rung("--version").stdout == f"rung {__version__}\n"
+    assert "Usage: rung" in rung("--help").stdout

@@ -40,10 +40,13 @@ class Workspace:
         return self.folder / ".rung"
 
 
-
 def open_workspace(folder: Path) -> Workspace:
     """The project in `folder`. ConfigError where `rung.toml` is missing or wrong."""
-    return Workspace(folder, read_config(folder / "rung.toml"))
+    from rung.approach.ladder import check_rungs
+
+    config = read_config(folder / "rung.toml")
+    check_rungs(config.project.rungs)
+    return Workspace(folder, config)
 
 
 def cases(ws: Workspace) -> list[Case]:
@@ -82,9 +85,11 @@ def labels(ws: Workspace) -> list[str]:
 def read_json(path: Path) -> object:
     """A JSON file's value. DataError with the line that is wrong."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise DataError(f"there is no file {path}", "mend the name in rung.toml or write the file") from None
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}", "check that it is a file you may read") from None
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON: {error}", "mend that line") from None
 
