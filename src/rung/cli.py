@@ -117,9 +117,9 @@ def climb(
 @app.command(epilog="Example: `rung report shop`")
 def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
     """Show the last climb again and write its report anew, without asking a model."""
-    from rung.show import climb_and_show
+    from rung.show import report_and_show
 
-    climb_and_show(folder, (), None, as_json)
+    report_and_show(folder, as_json)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from tiny_model import save_random_model
 
 TOML = """\
@@ -88,7 +89,12 @@ def test_a_climb_of_all_rungs_and_its_repetition(project: Path) -> None:
     for one in done["rungs"]:
         assert one["ran"] or one["note"]
         assert one["primary"]["low"] <= one["primary"]["estimate"] <= one["primary"]["high"]
-    assert Path(done["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
+    page = Path(done["report"]).read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    Path(done["report"]).unlink()
+    told = json.loads(rung("report", str(project), "--json").stdout)
+    assert told == done
+    assert Path(done["report"]).read_text(encoding="utf-8") == page
     answers = {p: p.stat().st_mtime_ns for p in (project / ".rung" / "runs").rglob("answers.jsonl")}
     again = json.loads(rung("climb", str(project), "--json", "--workers", "2").stdout)
     assert again["verdict"] == done["verdict"]
@@ -225,6 +231,73 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(project: Pa
 
 def _small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # a write beyond fails as one to a full disk does
+
+
+def test_report_shows_the_last_climb_and_asks_nothing(project: Path) -> None:
+    refused(rung("report", str(project)), "no finished climb", "rung climb")
+    (project / "docs" / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
+    climbed = rung("climb", str(project), "--rung", "prompt", "--rung", "rag")
+    (project / "model").unlink()  # nothing to ask
+    (project / "cases.jsonl").unlink()
+    done = rung("report", str(project))
+    assert done.returncode == 0, done.stderr
+    without_times = [line for line in climbed.stdout.splitlines() if not line.startswith("stages: ")]
+    assert done.stdout.splitlines() == without_times
+    assert "1 document skipped, such as broken.pdf, which is damaged" in done.stdout
+    (run,) = (project / ".rung" / "runs").iterdir()
+    (run / "climb.json").write_text("{}")
+    refused(rung("report", str(project)), "can't be read", "rung climb")
+
+
+def test_a_rung_that_cannot_be_trained_does_not_stop_the_others(project: Path) -> None:
+    (project / "examples.jsonl").write_text((project / "examples.jsonl").read_text().splitlines()[0] + "\n")
+    done = json.loads(rung("climb", str(project), "--rung", "prompt", "--rung", "tuned", "--json").stdout)
+    assert [one["ran"] for one in done["rungs"]] == [True, False]
+    assert "share one group" in done["rungs"][1]["note"]
+    refused(rung("train", str(project)), "share one group")
+
+
+def test_two_trainings_at_once_do_not_mix(project: Path) -> None:
+    (project / ".rung" / "adapters").mkdir(parents=True)
+    with FileLock(project / ".rung" / "adapters" / "lock"):  # as another training holds it
+        refused(rung("train", str(project)), "another process is training", "wait")
+    assert rung("train", str(project)).returncode == 0
+
+
+def test_a_full_disk_while_training_loses_nothing(project: Path) -> None:
+    command = [sys.executable, "-m", "rung", "train", str(project)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, preexec_fn=_small_files, check=False)
+    refused(done, "the disk is full", "goes on from the last checkpoint")
+    assert rung("train", str(project)).returncode == 0
+
+
+def test_an_empty_question_and_a_question_beyond_the_window(project: Path) -> None:
+    refused(rung("ask", "  ", str(project)), "question is empty")
+    refused(rung("ask", "why so long " * 3000, str(project), "--rung", "prompt"), "'why so long why so long", "shorten the question")
+
+
+def test_a_rung_that_cannot_run_here_names_those_that_can(project: Path) -> None:
+    (project / "rung.toml").write_text('[project]\nexamples = "examples.jsonl"\n[model]\nname = "local:model"\n[knowledge]\nfolder = ""\n')
+    refused(rung("ask", "What?", str(project)), "no documents", "prompt, few-shot, tuned")
+
+
+def test_check_finds_a_wrong_model_and_a_wrong_embedder(project: Path) -> None:
+    for wrong, words in (
+        ('[model]\nname = "local:nowhere"', ("no model folder",)),
+        ('[model]\nname = "llama"', ("'llama' names no model",)),
+        ('[model]\nname = "endpoint:llama"', ("names no server",)),
+        ('[knowledge]\nembedder = "minilmm"', ("'minilmm'", "'minilm'")),
+        ('[knowledge]\nembedder = "endpoint:e@http://192.0.2.1/v1"\n[limits]\nprivate = true', ("is private",)),
+    ):
+        (project / "rung.toml").write_text(wrong)
+        refused(rung("check", str(project)), *words)
+
+
+def test_init_where_it_cannot_write_and_under_an_odd_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused(rung("init", str(tmp_path / "file")), "can't be written")
+    assert rung("init", str(tmp_path / 'od"d naïve')).returncode == 0
+    assert 'od"d naïve: 2 cases' in rung("check", str(tmp_path / 'od"d naïve')).stdout
 
 
 def test_an_unknown_rung_to_climb_names_the_nearest(project: Path) -> None:

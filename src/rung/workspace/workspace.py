@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from rung.config import Config, read_config
 from rung.errors import ConfigError, DataError
@@ -95,10 +96,22 @@ def read_json(path: Path) -> object:
 
 
 def embedder(ws: Workspace) -> Embedder:
-    """The embedder that the configuration names."""
+    """The embedder that the configuration names; a relative `hf:` folder is the project's. ConfigError where privacy forbids it."""
     from rung.knowledge.embedders import load
 
-    return load(ws.config.knowledge.embedder)
+    spec = ws.config.knowledge.embedder
+    if ws.config.limits.private and remote(spec):
+        sentence = f"the project is private, and the embedder '{spec}' would send its documents to another machine"
+        raise ConfigError(sentence, "choose minilm or hf:<folder>, or take private out of [limits]")
+    if spec.startswith("hf:") and (ws.folder / spec[3:]).is_dir():
+        spec = f"hf:{ws.folder / spec[3:]}"
+    return load(spec)
+
+
+def remote(spec: str) -> bool:
+    """Whether a model or an embedder may run on another machine: an endpoint whose host is not this one by name."""
+    host = urlsplit(spec.removeprefix("endpoint:").rpartition("@")[2]).hostname or ""
+    return spec.startswith("endpoint:") and host not in ("localhost", "::1") and not host.startswith("127.")
 
 
 def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledge, SyncReport] | None:
