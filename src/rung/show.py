@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, DataError
+from rung.report.terminal import counted
 from rung.workspace.workspace import Progress, open_workspace
 
 if TYPE_CHECKING:
@@ -196,8 +197,3 @@ def _show_climb(done: Climb, as_json: bool, *lines: str) -> None:
         print(line)
     print(f"verdict: {done.verdict.sentence}")
     print(f"report: {path}")
-
-
-def counted(n: int, noun: str) -> str:
-    """ "1 case", "2 cases"."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

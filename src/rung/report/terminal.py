@@ -4,41 +4,56 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rung.report.columns import parts_of, priced
 from rung.types import Summary, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rich.console import Console
 
     from rung.report.html import Report
 
-COLUMNS = ("rung", "right", "95 %", "facts", "form", "cited", "p50 s", "1,000 cost", "1 right")
 
-
-def cells(summary: Summary) -> tuple[str, ...]:
+def cells(summary: Summary, parts: Collection[str], *, priced: bool) -> tuple[str, ...]:
     """A rung's row. Parts that don't apply are a dash."""
-    if not summary.ran:
-        return (summary.name, f"not run: {summary.note}", *[""] * 7)
-    right, parts = summary.primary, summary.parts
-    shares = [f"{parts[name]:.0%}" if name in parts else "–" for name in ("facts", "form", "citation_recall")]
+    right = summary.primary
+    shares = [f"{summary.parts[name]:.0%}" if name in summary.parts else "–" for name in parts]
     correct = "–" if summary.cost_per_correct is None else f"{summary.cost_per_correct:.2g}"
+    costs = (f"{summary.cost_per_1000:.3g}", correct) if priced else ()
     interval = f"{100 * right.low:.0f}-{100 * right.high:.0f}%"
-    return (summary.name, f"{right.estimate:.1%}", interval, *shares, f"{summary.seconds_p50:.2f}", f"{summary.cost_per_1000:.3g}", correct)
+    return (summary.name, f"{right.estimate:.1%}", interval, *shares, f"{summary.seconds_p50:.2f}", *costs)
 
 
 def table(report: Report, console: Console) -> None:
-    """Print one row per rung (share right with its interval, parts, cost of 1,000 answers and of a right one), then the reasons."""
+    """Print one row per rung (share right with its interval, parts, cost of 1,000 answers and of a right one), then the reasons.
+
+    It fits a terminal of 80 columns.
+    """
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    shown = Table(title=f"{report.project}: {len(report.cases)} cases", title_justify="left")
-    for name in COLUMNS:
+    ran = [rung.summary for rung in report.rungs if rung.summary.ran]
+    parts, costs = parts_of(ran), priced(ran)
+    shown = Table(
+        title=f"{report.project}: {counted(len(report.cases), 'case')}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 0, 0, 1),
+    )
+    for name in ("rung", "right", "95 %", *parts.values(), "p50 s", *(("per 1,000", "per right") if costs else ())):
         shown.add_column(name, justify="left" if name == "rung" else "right", no_wrap=True)
-    for rung in report.rungs:
-        if rung.summary.ran:
-            style = "bold" if rung.summary.name == report.verdict.chosen else ""
-            shown.add_row(*cells(rung.summary), style=style)
+    for summary in ran:
+        shown.add_row(*cells(summary, parts, priced=costs), style="bold" if summary.name == report.verdict.chosen else "")
     console.print(shown)
     for name, reason in report.verdict.reasons.items():
-        console.print(f"  {name}: {reason}", highlight=False, markup=False)
+        console.print(f"  {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+
+
+def counted(n: int, noun: str) -> str:
+    """ "1 case", "2 cases"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def verdict_text(verdict: Verdict) -> str:
