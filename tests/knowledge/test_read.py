@@ -156,6 +156,16 @@ def test_known_bytes_are_not_parsed_again(tmp_path: Path) -> None:
     assert asked == ["a.pdf"]
 
 
+def test_progress_is_told_where_files_take_time(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    (tmp_path / "a.md").write_text("text")
+    read_folder(tmp_path, progress=lambda done, total: told.append((done, total)))
+    assert told == []
+    (tmp_path / "b.pdf").write_bytes(pdf([["Hello"]]))
+    read_folder(tmp_path, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 2), (2, 2)]
+
+
 def test_missing_and_empty_folders_are_errors_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no folder") as missing:
         read_folder(tmp_path / "nowhere")

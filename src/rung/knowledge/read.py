@@ -38,19 +38,23 @@ class Skipped:
     reason: str
 
 
-def read_folder(folder: Path, recall: Callable[[str, str], Document | None] | None = None) -> tuple[list[Document], list[Skipped]]:
+def read_folder(
+    folder: Path, recall: Callable[[str, str], Document | None] | None = None, progress: Callable[[int, int], None] | None = None
+) -> tuple[list[Document], list[Skipped]]:
     """All documents under a folder in order of path, and the files that were skipped.
 
     Hidden files and folders are passed over silently; links out of the folder and links to folders are skipped.
-    `recall(path, hash)` may return a document as read before, which saves parsing it again. Raises DataError where the
-    folder is missing or holds nothing that can be read.
+    `recall(path, hash)` may return a document as read before, which saves parsing it again. `progress(done, total)` counts
+    files, and is called only where some take time to parse. Raises DataError where the folder is missing or holds nothing
+    that can be read.
     """
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}", "name the folder of your documents under [knowledge] in rung.toml")
     documents: list[Document] = []
     skipped: list[Skipped] = []
-    root = folder.resolve()
-    for path in _files(folder):
+    root, files = folder.resolve(), list(_files(folder))
+    costly = any(path.suffix.lower() in COSTLY for path in files)
+    for number, path in enumerate(files, 1):
         name = path.relative_to(folder).as_posix()
         try:
             _check(path, name, root)
@@ -59,6 +63,8 @@ def read_folder(folder: Path, recall: Callable[[str, str], Document | None] | No
             skipped.append(Skipped(_printable(name), str(error)))
         except OSError as error:
             skipped.append(Skipped(_printable(name), f"could not be opened: {error.strerror or error}"))
+        if progress and costly:
+            progress(number, len(files))
     if not documents:
         why = f" ({len(skipped)} skipped: {skipped[0].path} {skipped[0].reason})" if skipped else ""
         raise DataError(f"{folder} holds no document that can be read{why}", f"put files there that end in {', '.join(READERS)}")

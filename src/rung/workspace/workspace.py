@@ -122,8 +122,11 @@ def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledg
     settings = ws.config.knowledge
     if not settings.folder:
         return None
-    documents, skipped = read_folder(ws.folder / settings.folder)
+    folder = ws.folder / settings.folder
+    if not folder.is_dir():
+        read_folder(folder)  # refused before anything is opened
     knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
+    documents, skipped = read_folder(folder, knowledge.recall, lambda done, total: progress("read", done, total))
     return knowledge, sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total))
 
 
