@@ -119,6 +119,7 @@ def ask_and_show(folder: Path, question: str, rung: str, as_json: bool) -> None:
             raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
         ready = open_rung(open_workspace(folder), rung, bar)
     started = False
+    question = question.encode(errors="surrogateescape").decode(errors="replace")  # a shell may pass bytes that are not UTF-8
     for piece in answer_stream(ready, question):
         if isinstance(piece, Answer):
             print_json(piece) if as_json else _show_sources(piece)

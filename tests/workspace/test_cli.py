@@ -15,6 +15,8 @@ import pytest
 from filelock import FileLock
 from tiny_model import save_random_model
 
+from rung.workspace.workspace import open_workspace, remote, style
+
 TOML = """\
 [project]
 name = "shop"
@@ -257,6 +259,39 @@ def test_a_rung_that_cannot_be_trained_does_not_stop_the_others(project: Path) -
     refused(rung("train", str(project)), "share one group")
 
 
+def test_the_loss_curve_of_a_killed_training_has_each_step_once(project: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "rung", "train", str(project)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 90
+    while not list((project / ".rung").glob("adapters/*.partial/loss.jsonl")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    losses = json.loads(rung("train", str(project), "--json").stdout)["losses"]
+    assert [line["step"] for line in losses] == list(range(1, len(losses) + 1))
+
+
+def test_the_instructions_of_a_classify_project_are_kept(project: Path) -> None:
+    (project / "labels.json").write_text('\ufeff["cheap", "dear"]')
+    toml = '[project]\ntask = "classify"\nlabels = "labels.json"\n[prompt]\nsystem = "Be strict."\n'
+    (project / "rung.toml").write_text(toml)
+    assert style(open_workspace(project)).system == "Be strict. Answer with one label: cheap, dear."
+    (project / "rung.toml").write_text(toml.split("[prompt]")[0])
+    assert style(open_workspace(project)).system == "Answer with one label: cheap, dear."
+
+
+def test_private_projects_know_this_machine_by_name() -> None:
+    assert [remote(f"endpoint:m@http://{host}/v1") for host in ("localhost:8000", "127.0.0.1:1", "[::1]:1", "api.example", "10.0.0.2")] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert not remote("local:model")
+
+
 def test_two_trainings_at_once_do_not_mix(project: Path) -> None:
     (project / ".rung" / "adapters").mkdir(parents=True)
     with FileLock(project / ".rung" / "adapters" / "lock"):  # as another training holds it
@@ -273,6 +308,7 @@ def test_a_full_disk_while_training_loses_nothing(project: Path) -> None:
 
 def test_an_empty_question_and_a_question_beyond_the_window(project: Path) -> None:
     refused(rung("ask", "  ", str(project)), "question is empty")
+    assert rung("ask", os.fsdecode(b"the caf\xe9 price?"), str(project)).returncode == 0
     refused(rung("ask", "why so long " * 3000, str(project), "--rung", "prompt"), "'why so long why so long", "shorten the question")
 
 

@@ -27,6 +27,7 @@ READERS = {
     ".docx": "docx",
 }
 
+HINT = 'name the folder of your documents under [knowledge] in rung.toml, or write folder = "" for none'
 COSTLY = {".pdf", ".docx"}  # slower to parse than to recall
 
 
@@ -49,7 +50,7 @@ def read_folder(
     that can be read.
     """
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}", "name the folder of your documents under [knowledge] in rung.toml")
+        raise DataError(f"there is no folder {folder}", HINT)
     documents: list[Document] = []
     skipped: list[Skipped] = []
     root, files = folder.resolve(), list(_files(folder))

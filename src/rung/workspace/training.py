@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +26,7 @@ def train_adapter(
 
     TuningError where there is nothing to train on; RungError where the disk is full or another training is running.
     """
+    from rung.measure.record import lines_of
     from rung.models import base_folder
     from rung.tuning.adapters import adapter_name, find
     from rung.tuning.recipe import train
@@ -44,7 +44,8 @@ def train_adapter(
         bar = partial(progress, what)
         with _writing(adapters):
             folder = train(base_folder(ws.config.model.name, ws.folder), training, validation, recipe, adapters, documents, base, bar)
-    return folder, tuple(json.loads(line) for line in (folder / "loss.jsonl").read_text(encoding="utf-8").splitlines())
+    by_step = {line["step"]: line for line in lines_of(folder / "loss.jsonl")}  # steps after the checkpoint before a kill stand twice
+    return folder, tuple(by_step[step] for step in sorted(by_step))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rung.config import Config, read_config
+from rung.config import Config, PromptConfig, read_config
 from rung.errors import ConfigError, DataError
 from rung.types import Case, ChatModel, Embedder, Settings
 
@@ -153,7 +153,8 @@ def style(ws: Workspace) -> PromptStyle:
 
     system, project = ws.config.prompt.system, ws.config.project
     if project.task == "classify":
-        system = f"Answer with one label: {', '.join(labels(ws))}."
+        own = f"{system} " if system != PromptConfig().system else ""  # the default speaks of passages, which few labels need
+        system = f"{own}Answer with one label: {', '.join(labels(ws))}."
     elif project.task == "extract":
         schema = read_json(ws.folder / project.json_schema) if project.json_schema else {}
         keys = list(schema.get("properties", {})) if isinstance(schema, dict) else []
