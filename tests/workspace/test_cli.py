@@ -12,7 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from tiny_model import save_random_model
+
+from rung.workspace.workspace import open_workspace, remote, style
 
 TOML = """\
 [project]
@@ -88,7 +91,12 @@ def test_a_climb_of_all_rungs_and_its_repetition(project: Path) -> None:
     for one in done["rungs"]:
         assert one["ran"] or one["note"]
         assert one["primary"]["low"] <= one["primary"]["estimate"] <= one["primary"]["high"]
-    assert Path(done["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
+    page = Path(done["report"]).read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    Path(done["report"]).unlink()
+    told = json.loads(rung("report", str(project), "--json").stdout)
+    assert told == done
+    assert Path(done["report"]).read_text(encoding="utf-8") == page
     answers = {p: p.stat().st_mtime_ns for p in (project / ".rung" / "runs").rglob("answers.jsonl")}
     again = json.loads(rung("climb", str(project), "--json", "--workers", "2").stdout)
     assert again["verdict"] == done["verdict"]
@@ -225,3 +233,145 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(project: Pa
 
 def _small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # a write beyond fails as one to a full disk does
+
+
+def test_report_shows_the_last_climb_and_asks_nothing(project: Path) -> None:
+    refused(rung("report", str(project)), "no finished climb", "rung climb")
+    (project / "docs" / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
+    climbed = rung("climb", str(project), "--rung", "prompt", "--rung", "rag")
+    (project / "model").unlink()  # nothing to ask
+    (project / "cases.jsonl").unlink()
+    done = rung("report", str(project))
+    assert done.returncode == 0, done.stderr
+    without_times = [line for line in climbed.stdout.splitlines() if not line.startswith("stages: ")]
+    assert done.stdout.splitlines() == without_times
+    assert "1 document skipped, such as broken.pdf, which is damaged" in done.stdout
+    (run,) = (project / ".rung" / "runs").iterdir()
+    (run / "climb.json").write_text("{}")
+    refused(rung("report", str(project)), "can't be read", "rung climb")
+
+
+def test_a_rung_that_cannot_be_trained_does_not_stop_the_others(project: Path) -> None:
+    (project / "examples.jsonl").write_text((project / "examples.jsonl").read_text().splitlines()[0] + "\n")
+    done = json.loads(rung("climb", str(project), "--rung", "prompt", "--rung", "tuned", "--json").stdout)
+    assert [one["ran"] for one in done["rungs"]] == [True, False]
+    assert "share one group" in done["rungs"][1]["note"]
+    refused(rung("train", str(project)), "share one group")
+
+
+def test_the_loss_curve_of_a_killed_training_has_each_step_once(project: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "rung", "train", str(project)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 90
+    while not list((project / ".rung").glob("adapters/*.partial/loss.jsonl")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    losses = json.loads(rung("train", str(project), "--json").stdout)["losses"]
+    assert [line["step"] for line in losses] == list(range(1, len(losses) + 1))
+
+
+def test_the_instructions_of_a_classify_project_are_kept(project: Path) -> None:
+    (project / "labels.json").write_text('\ufeff["cheap", "dear"]')
+    toml = '[project]\ntask = "classify"\nlabels = "labels.json"\n[prompt]\nsystem = "Be strict."\n'
+    (project / "rung.toml").write_text(toml)
+    assert style(open_workspace(project)).system == "Be strict. Answer with one label: cheap, dear."
+    (project / "rung.toml").write_text(toml.split("[prompt]")[0])
+    assert style(open_workspace(project)).system == "Answer with one label: cheap, dear."
+
+
+def test_private_projects_know_this_machine_by_name() -> None:
+    assert [remote(f"endpoint:m@http://{host}/v1") for host in ("localhost:8000", "127.0.0.1:1", "[::1]:1", "api.example", "10.0.0.2")] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert not remote("local:model")
+
+
+def test_two_trainings_at_once_do_not_mix(project: Path) -> None:
+    (project / ".rung" / "adapters").mkdir(parents=True)
+    with FileLock(project / ".rung" / "adapters" / "lock"):  # as another training holds it
+        refused(rung("train", str(project)), "another process is training", "wait")
+    assert rung("train", str(project)).returncode == 0
+
+
+def test_a_full_disk_while_training_loses_nothing(project: Path) -> None:
+    command = [sys.executable, "-m", "rung", "train", str(project)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, preexec_fn=_small_files, check=False)
+    refused(done, "the disk is full", "goes on from the last checkpoint")
+    assert rung("train", str(project)).returncode == 0
+
+
+def test_an_empty_question_and_a_question_beyond_the_window(project: Path) -> None:
+    refused(rung("ask", "  ", str(project)), "question is empty")
+    assert rung("ask", os.fsdecode(b"the caf\xe9 price?"), str(project)).returncode == 0
+    refused(rung("ask", "why so long " * 3000, str(project), "--rung", "prompt"), "'why so long why so long", "shorten the question")
+
+
+def test_a_rung_that_cannot_run_here_names_those_that_can(project: Path) -> None:
+    (project / "rung.toml").write_text('[project]\nexamples = "examples.jsonl"\n[model]\nname = "local:model"\n[knowledge]\nfolder = ""\n')
+    refused(rung("ask", "What?", str(project)), "no documents", "prompt, few-shot, tuned")
+
+
+def test_check_finds_a_wrong_model_and_a_wrong_embedder(project: Path) -> None:
+    for wrong, words in (
+        ('[model]\nname = "local:nowhere"', ("no model folder",)),
+        ('[model]\nname = "llama"', ("'llama' names no model",)),
+        ('[model]\nname = "endpoint:llama"', ("names no server",)),
+        ('[knowledge]\nembedder = "minilmm"', ("'minilmm'", "'minilm'")),
+        ('[knowledge]\nembedder = "endpoint:e@http://192.0.2.1/v1"\n[limits]\nprivate = true', ("is private",)),
+    ):
+        (project / "rung.toml").write_text(wrong)
+        refused(rung("check", str(project)), *words)
+
+
+def test_init_where_it_cannot_write_and_under_an_odd_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused(rung("init", str(tmp_path / "file")), "can't be written")
+    assert rung("init", str(tmp_path / 'od"d naïve')).returncode == 0
+    assert 'od"d naïve: 2 cases' in rung("check", str(tmp_path / 'od"d naïve')).stdout
+
+
+def test_an_unknown_rung_to_climb_names_the_nearest(project: Path) -> None:
+    refused(rung("climb", str(project), "--rung", "tunned"), "tunned", "'tuned'")
+    (project / "rung.toml").write_text('[project]\nrungs = ["rga"]\n')
+    refused(rung("check", str(project)), "rga", "'rag'")
+
+
+def test_ctrl_c_at_any_moment_is_one_sentence(project: Path) -> None:
+    for verb, seconds in (("check", 0.3), ("climb", 0.4), ("climb", 0.8), ("climb", 1.5)):
+        command = [sys.executable, "-m", "rung", verb, str(project)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+            if "site-packages" not in errors and "Traceback" not in errors:  # else it came before rung had begun
+                assert process.returncode == 2, errors
+                assert errors.splitlines()[-2:] == [
+                    "error: interrupted; what was finished is kept",
+                    "hint: run the same command again: it goes on where it stopped",
+                ]
+
+
+def test_the_shell_completes_verbs_and_rungs() -> None:
+    for words, at, expected in (
+        ("rung cl", 1, ["climb"]),
+        ("rung climb --rung ra", 3, ["rag", "raft"]),
+        ("rung train --rung ", 3, ["tuned", "hybrid", "raft"]),
+    ):
+        asked = os.environ | {"_RUNG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(at)}
+        done = subprocess.run([sys.executable, "-m", "rung"], env=asked, capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout.split() == expected, done.stderr
+
+
+def test_the_version_is_printed() -> None:
+    from rung import __version__
+
+    assert rung("--version").stdout == f"rung {__version__}\n"
+    assert "Usage: rung" in rung("--help").stdout
