@@ -23,7 +23,8 @@ test-all: .venv/installed
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow'
 
 lint: .venv/installed
-	$(BIN)/ruff check src tests bench bundled
+	$(BIN)/ruff check src tests bench bundled examples docs
+	$(BIN)/ruff format --check --quiet src tests
 	$(BIN)/mypy
 
 docs: .venv/installed

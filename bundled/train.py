@@ -173,7 +173,7 @@ def main() -> None:
 
 
 def train(args: Any, natural: list[Natural], prose: Prose, torch: Any) -> None:
-    """The loop: warm up, hold, and fall to zero over the last fifth."""
+    """The loop: warm up, hold, and fall to zero over the last 45 %."""
     from bundled.forward import loss_of
 
     model = build(args.out, torch)
@@ -200,7 +200,7 @@ def train(args: Any, natural: list[Natural], prose: Prose, torch: Any) -> None:
             continue
         for stream in batches(args.out, stage, natural, prose, f"{args.seed}/{number}/{step}"):
             left = 1 - seen / total
-            rate = args.rate * min(1.0, (step + 1) / 200, max(0.02, left / 0.2))
+            rate = args.rate * min(1.0, (step + 1) / 200, max(0.02, left / 0.45))
             for opt in opts:
                 for group in opt.param_groups:
                     group["lr"] = rate
