@@ -141,7 +141,7 @@ def test_a_shared_prefix_is_computed_once_and_changes_nothing(model_folder: Path
     first, again, without = replies(kept, prompts), replies(kept, prompts), replies(fresh, prompts)
     assert [one.text for one in first] == [one.text for one in again] == [one.text for one in without]
     assert [one.usage.cached for one in without] == [0] * 5
-    block = kept.engine.decoder.shape.block
+    block = kept.engine.decoder.forward.block
     shared = kept.count(prompts[0]) // block * block
     assert sorted(one.usage.cached for one in first) == [0] + [shared] * 4
     assert [one.usage.cached for one in again] == [shared] * 5

@@ -62,7 +62,7 @@ class Decoder:
 
     def names(self, row: Row, adapter: str) -> list[bytes]:
         """The names of a prompt's whole blocks."""
-        return list(block_names(adapter, row.ids, self.shape.block))
+        return list(block_names(adapter, row.ids, self.forward.block))
 
     def read(self, rows: Sequence[Row], slots: Slots, first: int, adapter: str) -> torch.Tensor:
         """Read prompts into the slots from `first` on, from kept blocks where there are any; the logits of their last
@@ -71,21 +71,26 @@ class Decoder:
         logits = self.forward.read(pieces)
         for piece in pieces:
             if piece.name is not None:
-                self.prefixes.put(piece.name, slots.copy(piece.row, piece.start, piece.start + self.shape.block))
+                self.prefixes.put(piece.name, slots.copy(piece.row, piece.start, piece.start + self.forward.block))
         return logits
 
     def _pieces(self, row: Row, slots: Slots, slot: int, adapter: str) -> list[Piece]:
         """What is left to read of a prompt when its kept blocks have been put in place."""
-        pieces, start, size = list[Piece](), 0, self.shape.block
-        for name in self.names(row, adapter):
-            block = None if pieces else self.prefixes.get(name)
-            if block is not None:
-                slots.paste(slot, start, block)
-                row.cached += size
-            else:
-                pieces.append(Piece(row.ids[start : start + size], slots, slot, start, name))
-            start += size
-        return [*pieces, Piece(row.ids[start:], slots, slot, start, None)]
+        import torch
+
+        names, size, kept = self.names(row, adapter), self.forward.block, []
+        for name in names:
+            if (block := self.prefixes.get(name)) is None:
+                break
+            kept.append(block)
+        if kept:
+            slots.paste(slot, 0, torch.cat(kept, dim=2))
+            row.cached = len(kept) * size
+        starts = range(row.cached, len(names) * size, size)
+        pieces = [
+            Piece(row.ids[start : start + size], slots, slot, start, name) for start, name in zip(starts, names[len(kept) :], strict=True)
+        ]
+        return [*pieces, Piece(row.ids[len(names) * size :], slots, slot, len(names) * size, None)]
 
     def step(self, rows: Sequence[Row], slots: Slots) -> torch.Tensor:
         """Logits behind the last token of every row, shape (rows, vocabulary). Row i lies in slot i."""
@@ -134,7 +139,7 @@ class Batch:
                 break
             joining.append(row)
             read.update(missing)
-            tokens += len(row.ids) - (len(names) - len(missing)) * self._decoder.shape.block
+            tokens += len(row.ids) - (len(names) - len(missing)) * self._decoder.forward.block
         return joining
 
     def _has_room(self, row: Row, joining: list[Row]) -> bool:

@@ -26,12 +26,6 @@ class Shape:
     dtype: torch.dtype
     device: torch.device
 
-    @property
-    def block(self) -> int:
-        """Tokens of a kept block. Prompts share whole blocks only, so that each is computed in one way alone; a CPU is
-        about as fast with 64 tokens as with more, a GPU is not."""
-        return 64 if self.device.type == "cpu" else 256
-
     def token_bytes(self) -> int:
         """Bytes of keys and values of one token."""
         return 2 * self.layers * self.heads * self.size * self.dtype.itemsize

@@ -23,6 +23,7 @@ from rung.models.forward import COLUMNS, ROWS, Piece, rounded
 if TYPE_CHECKING:
     from rung.models.keyvalues import Slots
 
+BLOCK = 32  # small, so that prompts which begin alike share almost all of it; attention loses a tenth against 64
 CHUNK = 256  # tokens whose activations still lie in a core's cache
 _ROPES = {"default", "linear", "llama3", "yarn"}  # whose angles don't depend on the prompt
 
@@ -72,7 +73,7 @@ def pack(weight: torch.Tensor) -> Linear:
 class LlamaForward:
     """A `Forward`. One set of packed weights an adapter is kept, within `limit` bytes; an evicted one is made again."""
 
-    appetite = 4 * CHUNK
+    block, appetite = BLOCK, 4 * CHUNK
 
     def __init__(self, model: Any, adapters: Adapters, window: int, limit: int) -> None:
         config = model.config
@@ -82,7 +83,7 @@ class LlamaForward:
         self._heads, self._key_heads = config.num_attention_heads, config.num_key_value_heads
         self._size = getattr(config, "head_dim", None) or config.hidden_size // self._heads
         self._turns = _turns(model, window, self._size)
-        self._future = torch.full((COLUMNS, COLUMNS), float("-inf")).triu(1)  # added to scores of what comes later
+        self._future = torch.full((BLOCK, BLOCK), float("-inf")).triu(1)  # added to scores of what comes later
 
     def use(self, adapter: str) -> None:
         """Answer with this adapter from now on; "" is the bare base model."""
