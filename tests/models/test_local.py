@@ -57,19 +57,24 @@ def generated(folder: Path, adapter: Path | None, prompts: list[list[Message]]) 
     return texts
 
 
-def test_greedy_is_what_transformers_generates(model_folder: Path) -> None:
+both_forwards = pytest.mark.parametrize("packed_mib", [2048, 0])  # our own, and transformers'
+
+
+@both_forwards
+def test_greedy_is_what_transformers_generates(model_folder: Path, packed_mib: int) -> None:
     prompts = [*PROMPTS[:6], prompt(LONG)]
-    assert said(local(model_folder), prompts) == generated(model_folder, None, prompts)
+    assert said(local(model_folder, packed_mib=packed_mib), prompts) == generated(model_folder, None, prompts)
 
 
+@both_forwards
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # peft reads a name that transformers will drop
-def test_adapters_are_what_peft_makes_of_them_in_any_order(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
+def test_adapters_are_what_peft_makes_of_them_in_any_order(model_folder: Path, adapter_folders: tuple[Path, Path], packed_mib: int) -> None:
     one, two = adapter_folders
     expected = {folder: generated(model_folder, folder, PROMPTS[:4]) for folder in (None, one, two)}
     assert len({tuple(texts) for texts in expected.values()}) == 3
     for order in ((two, None, one), (one, two, None, one)):
         for folder in order:
-            assert said(local(model_folder, folder), PROMPTS[:4]) == expected[folder]
+            assert said(local(model_folder, folder, packed_mib=packed_mib), PROMPTS[:4]) == expected[folder]
 
 
 def test_one_engine_holds_the_base_for_all_adapters(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
@@ -79,16 +84,18 @@ def test_one_engine_holds_the_base_for_all_adapters(model_folder: Path, adapter_
     assert tuned.id == local(model_folder, adapter_folders[0]).id
 
 
-def test_a_reply_depends_on_its_prompt_alone(model_folder: Path) -> None:
-    model = local(model_folder)
+@both_forwards
+def test_a_reply_depends_on_its_prompt_alone(model_folder: Path, adapter_folders: tuple[Path, Path], packed_mib: int) -> None:
+    model = local(model_folder, adapter_folders[0], packed_mib=packed_mib)
     for settings in (GREEDY, Settings(max_tokens=16, temperature=0.8, seed=5)):
         alone = [said(model, [one], settings)[0] for one in PROMPTS]
         assert said(model, PROMPTS, settings) == alone
         assert said(model, PROMPTS[::-1], settings) == alone[::-1]
-        assert said(local(model_folder, threads=1, batch=3), PROMPTS, settings) == alone
+        other = local(model_folder, adapter_folders[0], packed_mib=packed_mib, threads=1, batch=3)
+        assert said(other, PROMPTS, settings) == alone
 
 
-@pytest.mark.parametrize("packed_mib", [2048, 0])
+@both_forwards
 @pytest.mark.parametrize("shared", [1, 2])
 def test_logits_are_the_same_bits_beside_other_rows_on_any_threads(tmp_path: Path, shared: int, packed_mib: int) -> None:
     from rung.models.decode import Row
@@ -135,17 +142,24 @@ def test_single_prompts_from_many_threads_get_their_own_replies(model_folder: Pa
     assert [[got[which, number] for number in range(len(PROMPTS))] for which in (0, 1)] == expected
 
 
-def test_a_shared_prefix_is_computed_once_and_changes_nothing(model_folder: Path) -> None:
+@both_forwards
+def test_a_shared_prefix_is_computed_once_and_changes_nothing(model_folder: Path, packed_mib: int) -> None:
     prompts = [prompt(f"{LONG} Question {number}?") for number in range(5)]
-    kept, fresh = local(model_folder, batch=4), local(model_folder, batch=5, prefix_mib=0)
+    kept, fresh = (local(model_folder, packed_mib=packed_mib, batch=4 + (mib == 0), prefix_mib=mib) for mib in (512, 0))
     first, again, without = replies(kept, prompts), replies(kept, prompts), replies(fresh, prompts)
     assert [one.text for one in first] == [one.text for one in again] == [one.text for one in without]
     assert [one.usage.cached for one in without] == [0] * 5
     block = kept.engine.decoder.forward.block
-    shared = kept.count(prompts[0]) // block * block
-    assert sorted(one.usage.cached for one in first) == [0] + [shared] * 4
-    assert [one.usage.cached for one in again] == [shared] * 5
-    assert replies(kept, [prompt(f"{LONG} Anything else?")])[0].usage.cached == shared
+
+    def shared(one: list[Message], other: list[Message]) -> int:
+        pairs = zip(*(encode_prompt(kept.engine.tokenizer, each) for each in (one, other)), strict=False)
+        return next(number for number, (a, b) in enumerate(pairs) if a != b) // block * block
+
+    assert shared(prompts[0], prompts[1]) > 500
+    assert sorted(one.usage.cached for one in first) == [0] + [shared(prompts[0], prompts[1])] * 4
+    assert [one.usage.cached for one in again] == [(one.usage.prompt - 1) // block * block for one in first]
+    other = prompt(f"{LONG} Anything else?")
+    assert replies(kept, [other])[0].usage.cached == shared(prompts[0], other)
 
 
 def test_a_prefix_belongs_to_its_adapter(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
