@@ -131,7 +131,8 @@ class Batch:
         """The next prompts to read in one pass. One whose next block is being read for another prompt waits for it."""
         prefixes, joining, read, tokens = self._decoder.prefixes, list[Row](), set[bytes](), 0
         for row in self.waiting:
-            if (joining and tokens >= self._decoder.forward.appetite) or not self._has_room(row, joining):
+            full = joining and tokens >= self._decoder.forward.appetite
+            if full or row.gone() or not self._has_room(row, joining):
                 break
             names = self._decoder.names(row, self.adapter) if prefixes.limit else []
             missing = [name for name in names if not prefixes.holds(name)]
