@@ -109,7 +109,7 @@ def _measure(folder: Path, adapter: Path | None, workload: Workload, small: bool
     contestants: dict[str, Callable[[], Answers]] = {"ours": lambda: _ours(ours, workload, settings)}
     contestants |= _peers(folder, adapter, workload, settings)
     best, answers = dict.fromkeys(contestants, 0.0), dict[str, Answers]()
-    for _ in range(3 if small else 5):  # the first round warms up, and can hardly win
+    for _ in range(3):  # the first round warms up, and can hardly win
         for name, answer in contestants.items():
             begun = time.perf_counter()
             answers[name] = answer()

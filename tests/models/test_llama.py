@@ -25,6 +25,7 @@ from rung.types import Settings
 VOCABULARY, WINDOW, ENOUGH = 97, 512, 1 << 30
 ROPES: dict[str, dict[str, Any]] = {
     "default": {"rope_type": "default", "rope_theta": 10000.0},
+    "yarn": {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 128},
     "linear": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0},
     "llama3": {
         "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
@@ -93,6 +94,7 @@ def tokens(length: int, seed: int = 0) -> list[int]:
     [
         ("default", {}),
         ("linear", {"num_key_value_heads": 4}),
+        ("yarn", {"num_hidden_layers": 1}),
         ("llama3", {"num_key_value_heads": 1, "head_dim": 16}),
         ("default", {"tie_word_embeddings": True, "rms_norm_eps": 1e-3}),
     ],
