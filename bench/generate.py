@@ -1,7 +1,7 @@
 """Our decoding loop against transformers' own `generate`, on the same weights: tokens a second, up to each answer's end.
 
 It refuses to let either side skip work: both answer greedily, with the same number of threads, in float32 on a CPU, and the
-share of answers on which the two agree token for token is printed beside the speed.
+share of answers whose text is the same is printed beside the speed.
 """
 
 from __future__ import annotations
