@@ -10,16 +10,17 @@ import math
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from rung.errors import TuningError
+from rung.tuning.adapted import adapted, window
 from rung.tuning.adapters import adapter_name, find, lineage, store
-from rung.tuning.loop import Encoded, batches, encode_rows, loss_of, mean_loss
+from rung.tuning.loop import Encoded, batches, encode_rows, mean_loss
+from rung.tuning.precision import Precision, race, settle, stepped
 from rung.tuning.rows import Row
 
 Progress = Callable[[int, int], None]
@@ -42,6 +43,7 @@ class Recipe:
     patience: int = 3  # validations without a better loss
     validations: int = 2  # per epoch
     seed: int = 0
+    precision: Precision = "fp32"  # of the steps; "auto" times both once, and the adapter is named after what it chose
 
 
 def train(
@@ -58,6 +60,10 @@ def train(
 
     TuningError where no row fits the window or nothing is left to learn. KeyboardInterrupt saves a checkpoint first.
     """
+    if recipe.precision == "auto":
+        asked = adapter_name(recipe, base_id or base.name, training, validation)
+        chosen = settle(adapters / f"{asked}.precision.json", lambda: _race(base, training, recipe))
+        recipe = replace(recipe, precision=chosen)
     name = adapter_name(recipe, base_id or base.name, training, validation)
     ready = find(adapters, name)
     if ready:
@@ -65,11 +71,8 @@ def train(
     work = adapters / f"{name}.partial"
     work.mkdir(parents=True, exist_ok=True)
     state = _State(base, recipe, work)
-    train_rows, dropped = encode_rows(state.tokenizer, training, state.window)
-    held_rows, _ = encode_rows(state.tokenizer, validation, state.window)
-    if not train_rows or not held_rows:
-        sentence = f"no training row fits the model's window of {state.window:,} tokens"
-        raise TuningError(sentence, "shorten the passages or choose another model")
+    train_rows, dropped = _fitting(state.tokenizer, training, state.window)
+    held_rows, _ = _fitting(state.tokenizer, validation, state.window)
     sample = Random(f"{recipe.seed}/sample").sample(train_rows, min(len(train_rows), 48))  # enough to see whether it learned
     before = (mean_loss(state.model, sample, recipe.batch_tokens), mean_loss(state.model, held_rows, recipe.batch_tokens))
     _run(state, train_rows, held_rows, progress)
@@ -81,7 +84,22 @@ def train(
         "rows_dropped": dropped,
         "learned": after[0] < before[0] and after[1] < before[1],
     }
-    return _finish(state, adapters, name, scores, lineage(training, validation, documents))
+    return _finish(state, adapters, name, {"rows.json": lineage(training, validation, documents), "scores.json": scores})
+
+
+def _fitting(tokenizer: Any, rows: Sequence[Row], reach: int) -> tuple[list[Encoded], int]:
+    encoded, dropped = encode_rows(tokenizer, rows, reach)
+    if not encoded:
+        sentence = f"no training row fits the model's window of {reach:,} tokens"
+        raise TuningError(sentence, "shorten the passages or choose another model")
+    return encoded, dropped
+
+
+def _race(base: Path, training: Sequence[Row], recipe: Recipe) -> tuple[float, float]:
+    """On a model of its own, so that the training starts from what it would have started from without a race."""
+    tokenizer, model = adapted(base, recipe)
+    rows, _ = _fitting(tokenizer, training, window(model))
+    return race(model, _epoch(rows, recipe, 0))
 
 
 class _State:
@@ -89,24 +107,10 @@ class _State:
 
     def __init__(self, base: Path, recipe: Recipe, work: Path) -> None:
         import torch
-        from peft import LoraConfig, get_peft_model
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
 
         self.recipe, self.work = recipe, work
-        torch.manual_seed(recipe.seed)
-        self.tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-        kind = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # ours says when it will be done
-        model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, use_safetensors=True, dtype=kind)
-        self.window = int(model.config.max_position_embeddings)
-        lora = LoraConfig(
-            r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules="all-linear", task_type="CAUSAL_LM"
-        )
-        with warnings.catch_warnings():  # peft asks transformers for gradient checkpointing by its old name
-            warnings.filterwarnings("ignore", message=".is_gradient_checkpointing. is deprecated")
-            adapted = get_peft_model(model, lora)
-        self.model: Any = adapted.to("cuda" if torch.cuda.is_available() else "cpu")
+        self.tokenizer, self.model = adapted(base, recipe)
+        self.window = window(self.model)
         self.weights = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.step, self.best, self.since, self.stopped = 0, math.inf, 0, False
@@ -190,7 +194,7 @@ def _step(state: _State, batch: Sequence[Encoded], steps: int) -> dict[str, floa
     for group in state.optimizer.param_groups:
         group["lr"] = recipe.learning_rate * max(shape, 0.02)
     state.model.train()
-    loss = loss_of(state.model, batch)
+    loss = stepped(state.model, batch, recipe.precision)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.weights, recipe.clip)
     state.optimizer.step()
@@ -214,13 +218,13 @@ def _validate(state: _State, held: Sequence[Encoded]) -> float:
     return value
 
 
-def _finish(state: _State, adapters: Path, name: str, scores: dict[str, Any], told: dict[str, Any]) -> Path:
+def _finish(state: _State, adapters: Path, name: str, told: dict[str, Any]) -> Path:
     temporary = adapters / f"{name}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     state.model.peft_config["default"].base_model_name_or_path = ""  # a folder of this machine says nothing elsewhere
     state.model.save_pretrained(str(temporary))
     (temporary / "README.md").unlink(missing_ok=True)
     shutil.copy(state.work / "loss.jsonl", temporary / "loss.jsonl")
-    path = store(temporary, adapters, name, {"recipe.json": asdict(state.recipe), "rows.json": told, "scores.json": scores})
+    path = store(temporary, adapters, name, {"recipe.json": asdict(state.recipe), **told})
     shutil.rmtree(state.work)
     return path
