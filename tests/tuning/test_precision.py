@@ -13,7 +13,7 @@ from rung.config import read_config
 from rung.errors import ConfigError
 from rung.tuning.adapted import adapted
 from rung.tuning.adapters import adapter_name
-from rung.tuning.loop import encode_rows
+from rung.tuning.loop import encode_rows, padded
 from rung.tuning.precision import Precision, race, settle, stepped
 from rung.tuning.recipe import Recipe, train
 from rung.tuning.rows import Row
@@ -89,7 +89,7 @@ def test_bf16_rounds_the_steps_and_keeps_what_is_learned_in_fp32(base: Path) -> 
 
     tokenizer, model = adapted(base, replace(RECIPE, dropout=0.0))
     batch = encode_rows(tokenizer, TRAINING, 512)[0]
-    fp32, bf16 = (float(stepped(model, batch, precision).detach()) for precision in ("fp32", "bf16"))  # type: ignore[arg-type]
+    fp32, bf16 = (float(stepped(padded(model), batch, precision, "cpu").detach()) for precision in ("fp32", "bf16"))  # type: ignore[arg-type]
     assert fp32 != bf16
     assert bf16 == pytest.approx(fp32, rel=0.05)
     assert {p.dtype for p in model.parameters()} == {torch.float32}
@@ -100,7 +100,7 @@ def test_a_race_learns_nothing(base: Path) -> None:
 
     tokenizer, model = adapted(base, RECIPE)
     before = [p.detach().clone() for p in model.parameters()]
-    assert min(race(model, [encode_rows(tokenizer, TRAINING, 512)[0]], 1)) > 0
+    assert min(race(model, padded(model), [encode_rows(tokenizer, TRAINING, 512)[0]], 1)) > 0
     assert all(torch.equal(p, q) and p.grad is None for p, q in zip(model.parameters(), before, strict=True))
 
 
