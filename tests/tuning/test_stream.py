@@ -51,6 +51,7 @@ MODELS: list[tuple[str, dict[str, Any]]] = [
     ("Llama", {"num_key_value_heads": 2, "tie_word_embeddings": True, "head_dim": 16}),
     ("Llama", {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}}),
     ("Qwen2", {"num_key_value_heads": 2}),
+    ("Qwen3", {"num_key_value_heads": 2, "head_dim": 8}),  # normalizes queries and keys
     ("Mistral", {"sliding_window": None, "num_key_value_heads": 4}),
 ]
 
@@ -76,10 +77,11 @@ def test_a_row_does_not_depend_on_its_company(lengths: list[tuple[int, int]]) ->
     assert float(loss_of(streamed(model), rows, summed=True).detach()) == pytest.approx(alone, rel=1e-5)  # type: ignore[arg-type]
 
 
-def test_under_autocast_it_rounds_and_gradients_stay_in_fp32() -> None:
+@pytest.mark.parametrize("kind", ["Llama", "Qwen2", "Qwen3"])
+def test_under_autocast_it_rounds_and_gradients_stay_in_fp32(kind: str) -> None:
     import torch
 
-    model, rows = model_of("Llama"), encoded(LENGTHS)
+    model, rows = model_of(kind, num_key_value_heads=2), encoded(LENGTHS)
     exact, _ = gradients(model, streamed(model), rows)
     with torch.autocast("cpu", torch.bfloat16):
         rounded, found = gradients(model, streamed(model), rows)
@@ -91,10 +93,10 @@ def test_under_autocast_it_rounds_and_gradients_stay_in_fp32() -> None:
 OTHERS: list[tuple[str, dict[str, Any]]] = [
     ("Llama", {"dropout": 0.1}),
     ("Mistral", {"sliding_window": 8, "num_key_value_heads": 4}),
-    ("Qwen3", {"num_key_value_heads": 2, "head_dim": 8}),  # normalizes queries and keys
     ("Gemma", {"head_dim": 8, "num_key_value_heads": 4, "pad_token_id": 0}),  # its norms add one to their weights
     ("Granite", {"residual_multiplier": 0.3}),
     ("Llama", {"hidden_act": "gelu"}),
+    ("Olmo2", {}),
     ("GPTNeoX", {}),
 ]
 

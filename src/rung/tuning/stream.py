@@ -30,6 +30,7 @@ Frozen = tuple[tuple[Any, ...], Any, tuple[float, ...]]  # matrices side by side
 
 def product(x: Any, weight: Any, bias: Any = None) -> Any:
     """`F.linear` without a gradient; in fp32 by oneDNN, which on AMD processors is twice as fast as MKL and as exact."""
+    bias = None if bias is None else bias.to(x.dtype)
     if x.dtype == torch.float32 and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return F.linear(x, weight, bias)
@@ -117,9 +118,10 @@ def _through(x: Any, layer: Any, turn: tuple[Any, Any], size: int, batch: Sequen
     own, (q, kv, o, gate_up, down) = layer
     normed = _norm(x, own.input_layernorm, half)
     keys, values = _joined(normed, kv).view(len(x), 2, -1, size).unbind(1)
+    keys = _head_norm(keys, own.self_attn, "k_norm")
     if at is not None:
         x, normed = x[at], normed[at]
-    queries = _joined(normed, q).view(len(x), -1, size)
+    queries = _head_norm(_joined(normed, q).view(len(x), -1, size), own.self_attn, "q_norm")
     here = turn if at is None else (turn[0][at], turn[1][at])
     mixed = _attend(_rotated(queries, here), _rotated(keys, turn), values.transpose(0, 1), batch, at is not None)
     x = x + _joined(mixed, o)
@@ -151,7 +153,13 @@ def _rotated(x: Any, turn: tuple[Any, Any]) -> Any:
 
 
 def _norm(x: Any, part: Any, half: Any) -> Any:
-    return F.rms_norm(x, (x.shape[-1],), part.weight, part.variance_epsilon).to(half)
+    return F.rms_norm(x.float(), (x.shape[-1],), part.weight, part.variance_epsilon).to(half)
+
+
+def _head_norm(x: Any, attention: Any, name: str) -> Any:
+    """Qwen3 normalizes each query and key, most others don't."""
+    part = getattr(attention, name, None)
+    return x if part is None or part.weight.shape != x.shape[-1:] else _norm(x, part, x.dtype)
 
 
 def _joined(x: Any, linears: tuple[Frozen, tuple[Any, ...]]) -> Any:
@@ -177,7 +185,12 @@ def _llama_like(causal: Any) -> bool:
     from peft.tuners.lora import Linear
 
     names = ("model.layers", "model.embed_tokens", "model.rotary_emb", "model.norm.variance_epsilon", "lm_head.weight")
+    norms = ("input_layernorm.variance_epsilon", "post_attention_layernorm.variance_epsilon")
     if any(_found(causal, name) is None for name in names):
+        return False
+    if any(_found(layer, name) is None for layer in causal.model.layers for name in norms):
+        return False
+    if (getattr(causal.config, "rope_parameters", None) or {}).get("partial_rotary_factor", 1.0) != 1.0:
         return False
     kinds = getattr(causal.config, "layer_types", None)
     windowed = set(kinds) - {"full_attention"} if kinds else getattr(causal.config, "sliding_window", None)
