@@ -130,7 +130,7 @@ def _told(name: str, speeds: dict[str, float]) -> dict[str, float]:
 def _gap(folder: Path, made: list[Row], plan: list[list[Encoded]], scratch: Path) -> float:
     """The largest difference of a step's loss, over the mean loss, in fp32."""
     ours, theirs = _ours(folder, made, RECIPE, scratch)[1], _trl(folder, plan, RECIPE, scratch, {"logging_strategy": "steps"})[1]
-    return round(max(abs(a - b) for a, b in zip(ours, theirs, strict=True)) / (sum(ours) / len(ours)), 6)
+    return float(f"{max(abs(a - b) for a, b in zip(ours, theirs, strict=True)) / (sum(ours) / len(ours)):.2g}")
 
 
 def _now() -> float:
