@@ -31,6 +31,7 @@ docs: .venv/installed
 	$(BIN)/python docs/generate.py
 
 bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[bench]'
 	$(BIN)/python -m bench all --small
 
 clean:
