@@ -15,6 +15,7 @@ from bundled.compose import Level, exercise, natural_exercise, window
 from bundled.encode import encode, join, prompt
 from bundled.kinds.bank import TEST_KINDS, TRAIN_KINDS
 from bundled.kinds.drill import drawn
+from bundled.policy import policy_exercise
 from bundled.prose import ask, fact, prose_exercise
 from rung.models import base_folder
 
@@ -176,3 +177,15 @@ def test_a_question_never_holds_its_answer(seed: int, sentence: str) -> None:
     said, answer, first = fact(r, sentence)
     assert said.count(answer) == 1
     assert answer not in ask(r, said, answer, first)
+
+
+@given(seeds)
+@settings(max_examples=60, deadline=None)
+def test_a_rule_is_stated_where_it_is_cited_and_asked_for_in_one_way(seed: int) -> None:
+    made = policy_exercise(Random(seed), Level(passages=(1, 6), absent=0.2))
+    assert len({one.question for one in made.branches}) == len(made.branches)
+    for one in made.branches:
+        assert one.passage or one.kind == "absent"
+        if one.passage:
+            assert one.value.lower() in made.passages[one.passage - 1].lower()
+            assert one.value not in one.question
