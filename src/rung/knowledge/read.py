@@ -27,6 +27,7 @@ READERS = {
     ".docx": "docx",
 }
 
+HINT = 'name the folder of your documents under [knowledge] in rung.toml, or write folder = "" for none'
 COSTLY = {".pdf", ".docx"}  # slower to parse than to recall
 
 
@@ -38,24 +39,33 @@ class Skipped:
     reason: str
 
 
-def read_folder(folder: Path, recall: Callable[[str, str], Document | None] | None = None) -> tuple[list[Document], list[Skipped]]:
+def read_folder(
+    folder: Path, recall: Callable[[str, str], Document | None] | None = None, progress: Callable[[int, int], None] | None = None
+) -> tuple[list[Document], list[Skipped]]:
     """All documents under a folder in order of path, and the files that were skipped.
 
-    Hidden files and folders are passed over silently. `recall(path, hash)` may return a document as read before, which
-    saves parsing it again. Raises DataError where the folder is missing or holds nothing that can be read.
+    Hidden files and folders are passed over silently; links out of the folder and links to folders are skipped.
+    `recall(path, hash)` may return a document as read before, which saves parsing it again. `progress(done, total)` counts
+    files, and is called only where some take time to parse. Raises DataError where the folder is missing or holds nothing
+    that can be read.
     """
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}", "name the folder of your documents under [knowledge] in rung.toml")
+        raise DataError(f"there is no folder {folder}", HINT)
     documents: list[Document] = []
     skipped: list[Skipped] = []
-    for path in _files(folder):
+    root, files = folder.resolve(), list(_files(folder))
+    costly = any(path.suffix.lower() in COSTLY for path in files)
+    for number, path in enumerate(files, 1):
         name = path.relative_to(folder).as_posix()
         try:
+            _check(path, name, root)
             documents.append(_read(path, name, recall))
         except Unreadable as error:
-            skipped.append(Skipped(name, str(error)))
+            skipped.append(Skipped(_printable(name), str(error)))
         except OSError as error:
-            skipped.append(Skipped(name, f"could not be opened: {error.strerror or error}"))
+            skipped.append(Skipped(_printable(name), f"could not be opened: {error.strerror or error}"))
+        if progress and costly:
+            progress(number, len(files))
     if not documents:
         why = f" ({len(skipped)} skipped: {skipped[0].path} {skipped[0].reason})" if skipped else ""
         raise DataError(f"{folder} holds no document that can be read{why}", f"put files there that end in {', '.join(READERS)}")
@@ -79,13 +89,27 @@ def _read(path: Path, name: str, recall: Callable[[str, str], Document | None] |
     return known or read_document(raw, name)
 
 
+def _check(path: Path, name: str, root: Path) -> None:
+    if _printable(name) != name:
+        raise Unreadable("has a name that is not UTF-8")
+    if path.is_symlink() and not path.exists():
+        raise Unreadable("is a link that leads nowhere")
+    if path.is_symlink() and path.is_dir():
+        raise Unreadable("is a link to a folder, which is not followed")
+    if path.is_symlink() and not path.resolve().is_relative_to(root):
+        raise Unreadable("is a link out of the folder, which is not followed")
+
+
+def _printable(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()
+
+
 def _hash(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    root = folder.resolve()
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
         hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file() and path.resolve().is_relative_to(root):
+        if not hidden and (path.is_file() or path.is_symlink()):
             yield path

@@ -28,4 +28,5 @@ def markdown(raw: bytes, mime: str) -> str:
 def _reason(message: str) -> str:
     if "password" in message.lower() or "encrypt" in message.lower():
         return "is encrypted"
-    return f"is damaged or not what its ending says ({message.splitlines()[0][:120]})"
+    said = dict.fromkeys(part.strip() for part in message.splitlines()[0].split(": "))  # the same cause is told at each layer
+    return f"is damaged or not what its ending says ({': '.join(list(said)[-2:])[:120]})"
