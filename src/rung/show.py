@@ -91,7 +91,7 @@ def index_and_show(folder: Path, as_json: bool) -> None:
     from rung.workspace.workspace import sync_knowledge
 
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(open_workspace(folder), bar)
+        synced = sync_knowledge(open_workspace(folder), bar, fresh=True)
     if synced is None:
         raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
     knowledge, report = synced

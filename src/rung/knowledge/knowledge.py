@@ -126,6 +126,8 @@ def _change(knowledge: Knowledge, new: Mapping[str, Document], progress: Progres
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
+    if any(not document.text for document in fresh):  # told unchanged, but another process removed it since
+        raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
     passages = [passage for document in fresh for passage in chunk(document, knowledge.embedder.count, knowledge.passage_tokens)]
     vectors = _vectors(knowledge, gone, passages, progress)
     documents = {path: Held(document.hash, document.title, document.meta) for path, document in new.items()}

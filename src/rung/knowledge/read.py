@@ -61,17 +61,17 @@ def read_folder(folder: Path, recall: Callable[[str, str], Document | None] | No
     documents: list[Document] = []
     skipped: list[Skipped] = []
     root = folder.resolve()
-    for path in _files(folder):
+    for path in files(folder):
         name = path.relative_to(folder).as_posix()
         try:
-            _check(path, name, root)
+            check_file(path, name, root)
             document = _read(path, name, recall)
             documents.append(document)
             skipped.extend(unread(document))
         except Unreadable as error:
-            skipped.append(Skipped(_printable(name), str(error)))
+            skipped.append(Skipped(printable(name), str(error)))
         except OSError as error:
-            skipped.append(Skipped(_printable(name), f"could not be opened: {error.strerror or error}"))
+            skipped.append(Skipped(printable(name), f"could not be opened: {error.strerror or error}"))
     if not documents:
         why = f" ({len(skipped)} skipped: {skipped[0].path} {skipped[0].reason})" if skipped else ""
         raise DataError(
@@ -83,10 +83,9 @@ def read_folder(folder: Path, recall: Callable[[str, str], Document | None] | No
 
 def read_document(raw: bytes, name: str) -> Document:
     """One document from a file's bytes. Raises Unreadable with the reason."""
-    suffix = Path(name).suffix.lower()
-    if suffix not in READERS:
-        raise Unreadable(f"has no reader for '{suffix}'" if suffix else "has no ending that tells its format")
+    check_name(name)
     check_size(len(raw))
+    suffix = Path(name).suffix.lower()
     reader = importlib.import_module(f"rung.knowledge.readers.{READERS[suffix]}")
     reading = reader.read(raw, name) if suffix in LANGUAGES else reader.read(raw)
     if not reading.text.strip():
@@ -116,8 +115,16 @@ def _read(path: Path, name: str, recall: Callable[[str, str], Document | None] |
     return known or read_document(raw, name)
 
 
-def _check(path: Path, name: str, root: Path) -> None:
-    if _printable(name) != name:
+def check_name(name: str) -> None:
+    """Raise Unreadable where no reader takes the name's ending."""
+    suffix = Path(name).suffix.lower()
+    if suffix not in READERS:
+        raise Unreadable(f"has no reader for '{suffix}'" if suffix else "has no ending that tells its format")
+
+
+def check_file(path: Path, name: str, root: Path) -> None:
+    """Raise Unreadable for links that lead out of `root`, to a folder or nowhere, and for names that can't be written."""
+    if printable(name) != name:
         raise Unreadable("has a name that is not UTF-8")
     if path.is_symlink() and not path.exists():
         raise Unreadable("is a link that leads nowhere")
@@ -127,7 +134,8 @@ def _check(path: Path, name: str, root: Path) -> None:
         raise Unreadable("is a link out of the folder, which is not followed")
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """A file's name with what is not UTF-8 escaped."""
     return name.encode(errors="backslashreplace").decode()
 
 
@@ -135,7 +143,8 @@ def _hash(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files(folder: Path) -> Iterator[Path]:
+    """The files under a folder in order of path, hidden ones left out."""
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
         hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
         if not hidden and (path.is_file() or path.is_symlink()):

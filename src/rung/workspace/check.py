@@ -1,4 +1,4 @@
-"""Reads all that a climb would read and counts it; asks no model and writes nothing."""
+"""Reads all that a climb would read and counts it; asks no model and writes nothing but the cache of web pages."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Checked:
 
 def check_project(folder: Path) -> Checked:
     """Read configuration, cases, examples and documents. Raises the first RungError met."""
-    from rung.knowledge.read import read_folder
+    from rung.knowledge.gather import gather
 
     ws = w.open_workspace(folder)
     cases, examples = w.cases(ws), w.examples(ws)
-    documents, skipped = read_folder(ws.folder / ws.config.knowledge.folder) if ws.config.knowledge.folder else ([], [])
+    read = gather(w.places(ws))
     w.task(ws, cases)
     groups = {case.group or case.id for case in cases}
-    known = {document.path for document in documents}
+    known = {document.path for document in read.documents}
     warnings = []
     if len(cases) < 50:
         warnings.append(f"{len(cases)} cases tell only large differences apart; 100 or more are better")
@@ -47,7 +47,7 @@ def check_project(folder: Path) -> Checked:
         len(groups),
         sum(case.unanswerable for case in cases),
         len(examples),
-        len(documents),
-        tuple((s.path, s.reason) for s in skipped),
+        len(read.documents),
+        tuple((s.path, s.reason) for s in read.skipped),
         tuple(warnings),
     )

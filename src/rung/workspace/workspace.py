@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from rung.types import Case, ChatModel, Embedder, Settings
 
 if TYPE_CHECKING:
     from rung.approach.prompt import PromptStyle
+    from rung.knowledge.gather import Place
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
     from rung.measure.score import Task
@@ -96,17 +98,44 @@ def embedder(ws: Workspace) -> Embedder:
     return load(ws.config.knowledge.embedder)
 
 
-def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledge, SyncReport] | None:
-    """Read the documents and bring the index up to date, and what changed; None where the project has no documents."""
-    from rung.knowledge.knowledge import open_knowledge, sync
-    from rung.knowledge.read import read_folder
+def places(ws: Workspace) -> list[Place]:
+    """Where the project's documents come from: its folder under their own paths, then each source under its name."""
+    from hashlib import sha256
 
-    settings = ws.config.knowledge
-    if not settings.folder:
+    from rung.knowledge.gather import Place
+    from rung.knowledge.origins import open_origin
+    from rung.knowledge.read import VERSION
+    from rung.sources import FolderSource
+
+    settings, found = ws.config.knowledge, []
+    if settings.default_folder:
+        source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
+        found.append(Place("", open_origin(source, ws.folder, ws.home), f"{VERSION} {settings.default_folder}"))
+    for one in settings.sources:
+        told = sha256(f"{VERSION} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
+        found.append(Place(one.name, open_origin(one, ws.folder, ws.home / "knowledge"), told, one.every))
+    return found
+
+
+def sync_knowledge(ws: Workspace, progress: Progress = silent, *, fresh: bool = False) -> tuple[Knowledge, SyncReport] | None:
+    """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
+
+    Unless `fresh`, a source is not asked again within the seconds that it names as `every`.
+    """
+    from rung.knowledge.gather import gather, read_seen, write_seen
+    from rung.knowledge.knowledge import open_knowledge, sync
+
+    settings, found, note = ws.config.knowledge, places(ws), ws.home / "knowledge" / "seen.json"
+    if not found:
         return None
-    documents, skipped = read_folder(ws.folder / settings.folder)
     knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
-    return knowledge, sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total))
+    before = read_seen(note)
+    gathered = gather(found, before, knowledge.state.documents, fresh=fresh, progress=lambda done, total, _: progress("read", done, total))
+    report = sync(knowledge, gathered.documents, gathered.skipped, lambda done, total, what: progress("index", done, total))
+    if gathered.seen != before:
+        with suppress(OSError):  # it only saves work
+            write_seen(note, gathered.seen)
+    return knowledge, report
 
 
 def base_model(ws: Workspace, adapter: Path | None = None, workers: int | None = None) -> ChatModel:
