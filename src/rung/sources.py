@@ -58,6 +58,7 @@ class WebSource(Source):
     delay: float = Field(0.2, ge=0, description="seconds between two requests; a longer Crawl-delay of robots.txt counts")
     timeout: float = Field(20, gt=0, description="seconds to wait for a server")
     allow_private: bool = Field(False, description="allow addresses of this machine and of private networks")
+    ca_file: str = Field("", description="file of certificates to trust beside the usual ones")
     every: float = Field(3600, ge=0, description="seconds for which `ask` and `climb` take the last listing; `index` always looks")
 
 
