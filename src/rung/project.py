@@ -41,7 +41,7 @@ class Project:
 
         synced = sync_knowledge(self.workspace, self.progress, fresh=True)
         if synced is None:
-            raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
+            raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
         return synced[1]
 
     def ask(self, question: str, rung: str = "rag") -> Answer:

@@ -93,12 +93,26 @@ def index_and_show(folder: Path, as_json: bool) -> None:
     with progress(quiet=as_json) as bar:
         synced = sync_knowledge(open_workspace(folder), bar, fresh=True)
     if synced is None:
-        raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
+        raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
     knowledge, report = synced
     if as_json:
         print_json(asdict(report) | {"version": knowledge.version})
     else:
         _show_sync(report, knowledge.version)
+
+
+def watch_and_show(folder: Path, as_json: bool) -> None:
+    """Sync at once and after every change, and say each time what changed; an error is told and does not end it."""
+    from rung.workspace.watching import changes
+
+    index_and_show(folder, as_json)
+    sys.stdout.flush()
+    for _ in changes(open_workspace(folder)):
+        try:
+            index_and_show(folder, as_json)
+        except RungError as error:
+            print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
 
 
 def _show_sync(report: SyncReport, version: str) -> None:

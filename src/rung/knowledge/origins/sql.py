@@ -14,7 +14,20 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, FromClause, column, create_engine, func, literal_column, make_url, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Select,
+    column,
+    create_engine,
+    func,
+    literal_column,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from rung.errors import ConfigError, KnowledgeError
@@ -48,9 +61,9 @@ class Sql:
         made = self.made[path]
         if isinstance(made, Document):
             return made
-        key = column(self.shape.key)
+        key: ColumnElement[Any] = column(self.shape.key)
         with self._connected() as connection:
-            asked = select(literal_column("*")).select_from(self._table).where(key == made).order_by(column(self.timestamp))
+            asked: Select[Any] = select(literal_column("*")).select_from(self._table).where(key == made).order_by(column(self.timestamp))
             rows = [dict(row) for row in connection.execute(asked).mappings()]
         if not rows:
             raise Unreadable("was deleted while it was being read")
@@ -62,7 +75,8 @@ class Sql:
         return text(re.sub(r":", r"\\:", self.query.strip().rstrip(";"))).columns().subquery("q")
 
     def _stamped(self, connection: Connection) -> Iterator[Entry]:
-        key, newest = column(self.shape.key), func.max(column(self.timestamp))
+        key: ColumnElement[Any] = column(self.shape.key)
+        newest: ColumnElement[Any] = func.max(column(self.timestamp))
         asked = select(key, newest, func.count()).select_from(self._table).group_by(key).order_by(key)
         for value, stamp, count in connection.execute(asked):
             path = path_of(self.shape, {self.shape.key: value})
@@ -74,7 +88,7 @@ class Sql:
                 yield Entry(path or "a row", refused=f"has nothing in the column '{empty}'")
 
     def _rendered(self, connection: Connection) -> Iterator[Entry]:
-        asked = select(literal_column("*")).select_from(self._table).order_by(column(self.shape.key))
+        asked: Select[Any] = select(literal_column("*")).select_from(self._table).order_by(column(self.shape.key))
         rows = (dict(row) for row in connection.execute(asked).mappings())
         for path, group in groupby(rows, key=lambda row: path_of(self.shape, row)):
             if not path:
