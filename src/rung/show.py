@@ -15,7 +15,7 @@ from rung.errors import ConfigError, RungError
 from rung.workspace.workspace import Progress, open_workspace
 
 if TYPE_CHECKING:
-    from rung.knowledge.knowledge import SyncReport
+    from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.types import Answer
     from rung.workspace.check import Checked
 
@@ -126,15 +126,17 @@ def _show_sync(report: SyncReport, version: str) -> None:
 def ask_and_show(folder: Path, question: str, rung: str, as_json: bool) -> None:
     """Answer as it is spoken, then the sources it stands on."""
     from rung.approach.approach import answer_stream
+    from rung.approach.source import Everything, Search
     from rung.climb import open_rung
     from rung.types import Answer
 
     with progress(quiet=as_json) as bar:
         ready = open_rung(open_workspace(folder), rung, bar)
+    knowledge = ready.source.knowledge if isinstance(ready.source, Search | Everything) else None
     started = False
     for piece in answer_stream(ready, question):
         if isinstance(piece, Answer):
-            print_json(piece) if as_json else _show_sources(piece)
+            print_json(piece) if as_json else _show_sources(piece, knowledge)
         elif not as_json:
             text = piece if started else piece.lstrip()
             started = started or bool(text)
@@ -142,13 +144,15 @@ def ask_and_show(folder: Path, question: str, rung: str, as_json: bool) -> None:
             sys.stdout.flush()
 
 
-def _show_sources(answer: Answer) -> None:
+def _show_sources(answer: Answer, knowledge: Knowledge | None) -> None:
     print()
     cited = {citation.marker for citation in answer.citations}
     for number, hit in enumerate(answer.hits, 1):
         mark = "*" if number in cited else " "
         place = " > ".join(hit.passage.headings) or hit.passage.document
-        print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}  {place}")
+        pages = knowledge.pages(hit.passage) if knowledge else None
+        page = f", page {pages[0]}" + (f" to {pages[1]}" if pages[1] > pages[0] else "") if pages else ""
+        print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}{page}  {place}")
     if answer.dropped:
         print(f"  {answer.dropped} passages left out: the window was full")
     usage, seconds = answer.usage, answer.retrieval_seconds + answer.generation_seconds

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from office_files import pdf
 
 from rung.errors import DataError, KnowledgeError
 from rung.knowledge.embedders.hashing import Hashing
@@ -20,7 +21,7 @@ from rung.knowledge.origins import Entry, hidden, wanted
 from rung.knowledge.origins.folder import Folder
 from rung.knowledge.read import Skipped, read_document
 from rung.knowledge.reading import Unreadable
-from rung.types import Document
+from rung.types import Document, Passage
 
 
 @dataclass
@@ -100,6 +101,20 @@ def test_what_cannot_be_read_any_more_keeps_its_last_good_version(tmp_path: Path
     shelf.books["a.md"] = ("2", "Ay again")
     synced(knowledge, seen, place)
     assert sorted(p.text for p in knowledge.passages()) == ["Ay again", "Bee"]
+
+
+def test_a_passage_knows_its_pages(tmp_path: Path) -> None:
+    knowledge = knowledge_in(tmp_path / "k")
+    (tmp_path / "leave.pdf").write_bytes(pdf([["Annual leave is 27 days."] * 12, [], ["Ask your lead first."] * 12, ["The end."]]))
+    (tmp_path / "a.md").write_text("no pages")
+    synced(knowledge, {}, Place("", Folder(tmp_path), "made"))
+    found = [(passage.text.split()[0], knowledge.pages(passage)) for passage in knowledge.passages()]
+    assert found[0] == ("no", None)
+    assert found[1] == ("Annual", (1, 1))
+    assert found[-1][1] in ((3, 4), (4, 4))
+    whole = Passage("x", "leave.pdf", 0, 10**6, "")
+    assert knowledge.pages(whole) == (1, 4)
+    assert knowledge.pages(Passage("x", "gone.pdf", 0, 1, "")) is None
 
 
 def test_a_listing_is_good_enough_for_a_while(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from rung.knowledge.fusion import by_score
 from rung.knowledge.indexes import StoredIndex, open_index
 from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
+from rung.knowledge.reading import page_at
 from rung.knowledge.state import Held, State, SyncReport, compared, read_state, write_state
 from rung.types import Document, Embedder, Hit, Passage
 
@@ -60,6 +61,12 @@ class Knowledge:
     def passages(self) -> Iterator[Passage]:
         """All passages in order of document and start."""
         return self.index.passages()
+
+    def pages(self, passage: Passage) -> tuple[int, int] | None:
+        """First and last page, or slide, of a passage; None where its format has none."""
+        held = self.state.documents.get(passage.document)
+        first = page_at(held.meta, passage.start) if held else None
+        return (first, page_at(held.meta, passage.end - 1) or first) if held and first else None
 
     def recall(self, path: str, digest: str) -> Document | None:
         """A document as it was read before, if its bytes are still the same: `read_folder` need not parse it again."""
