@@ -67,13 +67,22 @@ def epub(chapters: Sequence[str], title: str, author: str, more: Mapping[str, st
 
 def scanned_pdf(pages: Sequence[str]) -> bytes:
     """A PDF whose pages hold a line of text or, where it is "", one picture that fills them."""
+    return drawn_pdf([f"BT /F1 12 Tf 72 720 Td ({line}) Tj ET" if line else "612 0 0 792 0 0 cm /I Do" for line in pages])
+
+
+def at(x: float, y: float, text: str, size: float = 11) -> str:
+    """A line of text on a page, its left end at x and y points from the lower left corner."""
+    return f"BT /F1 {size} Tf 1 0 0 1 {x} {y} Tm ({text}) Tj ET"
+
+
+def drawn_pdf(pages: Sequence[str]) -> bytes:
+    """A PDF of pages drawn by these operators; /F1 is a font, /I a picture."""
     shape = b"/Width 2/Height 2/ColorSpace/DeviceGray/BitsPerComponent 8"
     picture = b"<</Type/XObject/Subtype/Image%s/Length 4>>stream\n\x00\xff\xff\x00\nendstream" % shape
     objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"", b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>", picture]
     kids = []
-    for line in pages:
-        drawn = b"BT /F1 12 Tf 72 720 Td (%s) Tj ET" % line.encode() if line else b"612 0 0 792 0 0 cm /I Do"
-        objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(drawn), drawn))
+    for page in pages:
+        objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(page), page.encode()))
         resources = b"/Resources<</Font<</F1 3 0 R>>/XObject<</I 4 0 R>>>>/Contents %d 0 R" % len(objects)
         objects.append(b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]" + resources + b">>")
         kids.append(b"%d 0 R" % len(objects))

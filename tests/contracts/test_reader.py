@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from office_files import ENCRYPTED, docx, paragraph, pdf, table
-from package_files import epub, pptx, scanned_pdf, xlsx, zipped
+from package_files import at, drawn_pdf, epub, pptx, scanned_pdf, xlsx, zipped
 
 from rung.knowledge.languages import LANGUAGES
 from rung.knowledge.read import READERS, Skipped, read_document, read_folder
@@ -34,11 +34,28 @@ def mail(html: str = "", attachment: str = "") -> EmailMessage:
     return message
 
 
+def ruled(rows: list[list[str]], boxes: bool = False, spans: int = 0) -> str:
+    """A page with a table of three-centimetre columns, a sentence above and one below; the first row spans `spans` columns more.
+
+    A newline in a cell starts a line."""
+    drawn, top, tall, wide, width = [at(72, 720, "The rates hold until May.")], 700, 34, 90, len(rows[-1])
+    for n, row in enumerate(rows):
+        for m, cell in enumerate(row):
+            x, y = 72 + m * wide, top - (n + 1) * tall
+            drawn += [at(x + 4, y + 20 - 12 * k, line) for k, line in enumerate(cell.split("\n"))]
+            drawn += [f"{x} {y} {wide * (1 + (spans if n == 0 else 0))} {tall} re S"] if boxes or spans else []
+    if not boxes and not spans:
+        low, right = top - len(rows) * tall, 72 + width * wide
+        drawn += [f"72 {top - n * tall} m {right} {top - n * tall} l S" for n in range(len(rows) + 1)]
+        drawn += [f"{72 + m * wide} {top} m {72 + m * wide} {low} l S" for m in range(width + 1)]
+    return "\n".join([*drawn, at(72, top - len(rows) * tall - 40, "Ask the office for others.")])
+
+
 FILES: dict[str, bytes] = {
     "tariff.md": b"---\ntitle: Tariff of plans\nauthor: Ann Berg\n---\n# Plans\n\n| plan | price |\n| --- | --- |\n| Gold | 990 |\n",
     "tariff-of-plans.txt": b"Gold costs 990.",
     "tariff.html": PAGE.encode(),
-    "tariff-of-plans.pdf": pdf([["Two plans."], ["Gold costs 990."]]),
+    "tariff-of-plans.pdf": drawn_pdf([at(72, 700, "Two plans."), ruled(ROWS)]),
     "tariff.docx": docx(paragraph("Tariff of plans", "Heading1") + table(ROWS)),
     "tariff.pptx": pptx([("Plans", ["Two of them"], ROWS, "Say it slowly")], "Tariff of plans", "Ann Berg"),
     "tariff.xlsx": xlsx({"Plans": [["plan", "price"], ["Gold", 990]]}, "Tariff of plans", "Ann Berg"),
@@ -50,7 +67,7 @@ FILES: dict[str, bytes] = {
     "tariff.jsonl": b'{"title": "Tariff of plans", "gold": 990}\n\n{"title": "Terms", "days": [10, 20]}\n',
     "tariff.py": b'"""Tariff of plans."""\n\nimport os\n\n\n# what it costs\n@cache\ndef gold() -> int:\n    return 990\n',
 }
-WITH_TABLE = [name for name in FILES if name.endswith(("md", "html", "docx", "pptx", "xlsx", "epub", "eml", "csv", "tsv"))]
+WITH_TABLE = [name for name in FILES if name.endswith(("md", "html", "pdf", "docx", "pptx", "xlsx", "epub", "eml", "csv", "tsv"))]
 WITH_AUTHOR = [name for name in FILES if name.endswith(("md", "html", "pptx", "xlsx", "epub", "eml"))]
 BINARY = [name for name in FILES if name.endswith(("pdf", "docx", "pptx", "xlsx", "epub"))]
 
@@ -151,6 +168,24 @@ def test_pages_of_a_pdf_are_found_again() -> None:
     assert page_at(document.meta, 5) == 1
     assert page_at(document.meta, document.text.index("three")) == 3
     assert page_at({}, 5) is None
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+def test_tables_of_a_pdf_are_read_from_their_lines(boxes: bool) -> None:
+    rows = [["berth", "rate"], ["North\nquay", "140"], ["South", ""], ["East", "90 a day\nin winter"]]
+    text = read_document(drawn_pdf([ruled(rows, boxes)]), "a.pdf").text
+    body = "| berth | rate |\n| --- | --- |\n| North quay | 140 |\n| South |  |\n| East | 90 a day in winter |"
+    assert text == f"The rates hold until May.\n\n{body}\n\nAsk the office for others."
+
+
+def test_a_cell_across_columns_is_read_once() -> None:
+    text = read_document(drawn_pdf([ruled([["Rates of this year"], ["Gold", "990"], ["Iron", "10"]], spans=1)]), "a.pdf").text
+    assert "| Rates of this year |  |\n| --- | --- |\n| Gold | 990 |\n| Iron | 10 |" in text
+
+
+def test_frames_and_lines_are_no_tables() -> None:
+    drawing = "\n".join([at(80, 700, "A sentence in a frame."), "72 690 300 30 re S", "72 600 m 400 600 l S", "100 500 m 300 300 l S"])
+    assert read_document(drawn_pdf([drawing]), "a.pdf").text == "A sentence in a frame."
 
 
 def test_scanned_pages_among_others_are_named(tmp_path: Path) -> None:

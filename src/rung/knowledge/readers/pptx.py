@@ -26,7 +26,7 @@ def read(raw: bytes) -> Reading:
     found = extract(raw, MIME, marker="\n\n\ue000{page_num}\ue001\n\n")
     try:
         notes = dict(enumerate(_notes(archive), 1))
-    except (KeyError, ElementTree.ParseError, BadZipFile, zlib.error, NotImplementedError) as error:
+    except (LookupError, ValueError, ElementTree.ParseError, BadZipFile, zlib.error, NotImplementedError) as error:
         raise Unreadable(f"is damaged or not what its ending says ({error})") from None
     parts = _MARK.split(found.text)
     slides = {int(number): text.strip() for number, text in zip(parts[1::2], parts[2::2], strict=True)}
