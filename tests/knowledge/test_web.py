@@ -230,6 +230,15 @@ def test_formats_follow_the_content_type(site: Site, tmp_path: Path) -> None:
     assert reasons(gathered) == {"logo": "is image/png, for which there is no reader"}
 
 
+def test_the_servers_charset_goes_before_the_pages(site: Site, tmp_path: Path) -> None:
+    site.pages["/"] = page("Größe", head='<meta charset="utf-8">').decode().encode("latin-1")
+    site.kinds["/"] = "text/html; charset=ISO-8859-1"
+    assert crawled(web(tmp_path, site)).documents[0].title == "Größe"
+    site.kinds["/"] = "text/html; charset=nonsense"
+    site.pages["/"] = page("Größe")
+    assert crawled(web(tmp_path, site)).documents[0].title == "Größe"
+
+
 def test_pages_may_ask_not_to_be_read_or_followed(site: Site, tmp_path: Path) -> None:
     site.pages |= {
         "/": page("Home", "/quiet", "/end"),

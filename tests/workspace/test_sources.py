@@ -68,6 +68,22 @@ def test_folder_and_sources_make_one_index(shop: Path) -> None:
     assert held(shop) == ["a.md", "faq/open", "more/b.txt"]
 
 
+def test_the_projects_own_files_are_never_documents(shop: Path) -> None:
+    configure(shop, folder='folder = "."\n')
+    synced = sync_knowledge(open_workspace(shop), fresh=True)
+    assert synced
+    assert sorted(synced[0].documents()) == ["docs/a.md", "faq.jsonl", "more/b.txt"]
+    assert [s.path for s in synced[1].skipped if "project itself" in s.reason] == ["cases.jsonl", "rung.toml"]
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
+        subprocess.run(["git", "-C", str(shop), *words], check=True)
+    for path in (".", "docs"):
+        configure(shop, f'name = "g"\nkind = "git"\npath = "{path}"\nexclude = [".rung/*"]')
+        assert held(shop) == ["g/docs/a.md", "g/faq.jsonl", "g/more/b.txt"]
+    configure(shop, 'name = "r"\nkind = "rows"\npath = "cases.jsonl"')
+    with pytest.raises(ConfigError, match="file of the project itself"):
+        sync_knowledge(open_workspace(shop))
+
+
 def test_unchanged_files_are_not_opened_again(shop: Path) -> None:
     old = time.time() - 10
     synced = sync_knowledge(open_workspace(shop), fresh=True)

@@ -32,6 +32,7 @@ class Place:
     origin: Origin
     made_by: str  # names all settings of the origin: what was seen under others is not trusted
     every: float = 0.0  # seconds for which a listing is good enough
+    apart: frozenset[str] = frozenset()  # paths within the origin that are never read: the project's own cases and examples
 
     def path(self, path: str) -> str:
         """A document's path among those of all places."""
@@ -135,6 +136,8 @@ def _listed(place: Place, before: Seen, held: Mapping[str, Held], progress: Prog
 def _read(place: Place, entry: Entry, known: tuple[str, str] | None, held: Held | None) -> tuple[Document | None, str]:
     """The document, and why it could not be read as it is now; its last good version stands in where there is one."""
     path = place.path(entry.path)
+    if entry.path in place.apart:
+        return None, "is a file of the project itself: its questions and answers are no documents"
     if entry.refused:
         return None, entry.refused
     if held and entry.stamp and known == (entry.stamp, held.hash):

@@ -99,22 +99,38 @@ def embedder(ws: Workspace) -> Embedder:
 
 
 def places(ws: Workspace) -> list[Place]:
-    """Where the project's documents come from: its folder under their own paths, then each source under its name."""
+    """Where the project's documents come from: its folder under their own paths, then each source under its name.
+
+    The project's own files are kept apart, wherever they lie: a held-out answer must not be found by search.
+    """
     from hashlib import sha256
 
     from rung.knowledge.gather import Place
     from rung.knowledge.origins import open_origin
     from rung.knowledge.read import VERSION
-    from rung.sources import FolderSource
+    from rung.sources import FolderSource, RowsSource
 
     settings, found = ws.config.knowledge, []
     if settings.default_folder:
         source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
-        found.append(Place("", open_origin(source, ws.folder, ws.home), f"{VERSION} {settings.default_folder}"))
+        origin = open_origin(source, ws.folder, ws.home)
+        found.append(Place("", origin, f"{VERSION} {settings.default_folder}", apart=_own_files(ws, source.path)))
     for one in settings.sources:
+        if isinstance(one, RowsSource) and (ws.folder / one.path).name in _own_files(ws, str(Path(one.path).parent)):
+            raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
         told = sha256(f"{VERSION} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
-        found.append(Place(one.name, open_origin(one, ws.folder, ws.home / "knowledge"), told, one.every))
+        origin = open_origin(one, ws.folder, ws.home / "knowledge")
+        found.append(Place(one.name, origin, told, one.every, _own_files(ws, getattr(one, "path", ""))))
     return found
+
+
+def _own_files(ws: Workspace, path: str) -> frozenset[str]:
+    """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
+    project, root = ws.config.project, (ws.folder / path).resolve()
+    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema)
+    own = [(ws.folder / name).resolve() for name in names if name]
+    tops = [root, *(parent for parent in (root, *root.parents) if (parent / ".git").exists())][:2]
+    return frozenset(file.relative_to(top).as_posix() for top in tops for file in own if file.is_relative_to(top))
 
 
 def sync_knowledge(ws: Workspace, progress: Progress = silent, *, fresh: bool = False) -> tuple[Knowledge, SyncReport] | None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
+from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -42,6 +44,7 @@ ENDINGS = {
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)")
 SITEMAPS = 200  # files of one index at most
 
 
@@ -51,6 +54,7 @@ class Page:
 
     url: str
     ending: str = ""
+    charset: str = ""  # what the server says of it, which goes before what the page says
     modified: str = ""
     trouble: str = ""
 
@@ -84,10 +88,12 @@ class Web:
         page = self.pages[path]
         if page.trouble:
             raise Unreadable(page.trouble)
-        document = read_document(self._kept(page.url).read_bytes(), f"page{page.ending}")
+        raw = self._kept(page.url).read_bytes()
+        document = read_document(_transcoded(raw, page.charset), f"page{page.ending}")
         meta = {"modified": page.modified} if page.modified else {}
         title = path.rstrip("/").rsplit("/", 1)[-1] if document.title == "page" else document.title
-        return replace(document, path=path, title=title, meta={**meta, **document.meta, "url": page.url})
+        digest = hashlib.sha256(raw).hexdigest()
+        return replace(document, path=path, title=title, hash=digest, meta={**meta, **document.meta, "url": page.url})
 
     def _crawl(self, client: httpx.Client, start: list[tuple[str, int]]) -> Iterator[Entry]:
         queue, met = deque(start), set()
@@ -131,10 +137,12 @@ class Web:
             if answer.status in (404, 410):
                 raise Refused(f"is gone (the server said {answer.status})")
             raise Unreachable(f"can't be had (the server said {answer.status})")
-        kind = answer.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
-        if kind not in ENDINGS:
-            raise Refused(f"is {kind}, for which there is no reader")
-        return Page(answer.url, ENDINGS[kind], answer.headers.get("last-modified", "")), answer.body
+        kind, _, more = answer.headers.get("content-type", "text/html").lower().partition(";")
+        if kind.strip() not in ENDINGS:
+            raise Refused(f"is {kind.strip()}, for which there is no reader")
+        charset = _CHARSET.search(more) if kind.startswith("text/") else None
+        modified = answer.headers.get("last-modified", "")
+        return Page(answer.url, ENDINGS[kind.strip()], charset.group(1) if charset else "", modified), answer.body
 
     def _ask(self, client: httpx.Client, address: str) -> Fetched:
         """The answer, a 304 filled in from the cache. Raises Refused, also where robots.txt forbids it, and Unreachable."""
@@ -225,6 +233,16 @@ def open_origin(source: WebSource, project: Path, cache: Path) -> Web:
         raise ConfigError(f"there is no file {ca_file}", f"mend ca_file of the source '{source.name}'")
     guard = Guard(hosts, source.allow_private, source.largest_mb << 20, source.timeout, ca_file)
     return Web(source, guard, cache / "web" / source.name)
+
+
+def _transcoded(raw: bytes, charset: str) -> bytes:
+    """The text in UTF-8 with a mark that says so, where the server named another charset that is known."""
+    if not charset or charset in ("utf-8", "utf8"):
+        return raw
+    try:
+        return BOM_UTF8 + raw.decode(charset, errors="replace").encode(errors="replace")
+    except LookupError:
+        return raw
 
 
 def path_of(address: str) -> str:

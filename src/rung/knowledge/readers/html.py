@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from codecs import BOM_UTF8
 
 from rung.knowledge.readers.kreuzberg import markdown
 from rung.knowledge.reading import Reading, decoded
@@ -48,7 +49,7 @@ def _meta(source: str) -> dict[str, str]:
 
 
 def _decoded(raw: bytes) -> str:
-    named = _CHARSET.search(raw[:2048])
+    named = None if raw.startswith(BOM_UTF8) else _CHARSET.search(raw[:2048])
     if named and named.group(1).lower() not in (b"utf-8", b"utf8"):
         try:
             return raw.decode(named.group(1).decode("ascii"), errors="replace")
