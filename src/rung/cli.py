@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,18 +16,43 @@ from rung.errors import RungError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Prompt, RAG, fine-tune or both? Measure it on your own documents and questions. --debug shows tracebacks.",
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 Folder = Annotated[Path, typer.Argument(help="The project's folder, which holds rung.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+INTERRUPTED = 130  # what typer exits with after Ctrl-C
 Workers = Annotated[int | None, typer.Option(min=1, help="Requests side by side (endpoint) or threads (local model).")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from rung import __version__
+
+        typer.echo(f"rung {__version__}")
+        raise typer.Exit
+
+
+def _rungs(typed: str) -> list[str]:
+    from rung.show import rungs_from
+
+    return rungs_from(typed)
+
+
+def _trained(typed: str) -> list[str]:
+    from rung.show import rungs_from
+
+    return rungs_from(typed, trained=True)
+
+
+@app.callback()
+def start(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    """Prompt, RAG, fine-tune or both? Measure it on your own documents and questions. --debug shows tracebacks."""
 
 
 @app.command(epilog="Example: `rung init shop`")
 def init(folder: Folder = Path()) -> None:
-    """Write a rung.toml, an example document, cases and examples to start from."""
+    """Write a rung.toml, a document and two cases to start from; files that are there already stay as they are."""
     from rung.workspace.init import init_project
 
     for path in init_project(folder):
@@ -56,7 +84,7 @@ def index(
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     folder: Folder = Path(),
-    rung: Annotated[str, typer.Option(help="Which rung answers.")] = "rag",
+    rung: Annotated[str, typer.Option(help="Which rung answers.", autocompletion=_rungs)] = "rag",
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, streamed, and show the sources."""
@@ -68,7 +96,7 @@ def ask(
 @app.command(epilog="Example: `rung train shop --rung raft`")
 def train(
     folder: Folder = Path(),
-    rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.")] = "tuned",
+    rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.", autocompletion=_trained)] = "tuned",
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
@@ -80,7 +108,7 @@ def train(
 @app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")
 def climb(
     folder: Folder = Path(),
-    rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.")] = None,
+    rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.", autocompletion=_rungs)] = None,
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,26 +121,42 @@ def climb(
 @app.command(epilog="Example: `rung report shop`")
 def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
     """Show the last climb again and write its report anew, without asking a model."""
-    from rung.show import climb_and_show
+    from rung.show import report_and_show
 
-    climb_and_show(folder, (), None, as_json)
+    report_and_show(folder, as_json)
 
 
 def main() -> None:
     """Run the command line; `--debug` anywhere shows the traceback of an error."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to stop
     try:
-        app()
+        app(prog_name="rung")
     except RungError as error:
         if debug:
             raise
         refuse(error.message, error.hint)
     except OSError as error:
-        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+        if debug:
             raise
-        what = error.filename or "a file"
-        refuse(f"{what} can't be written: {error.strerror}", "make room or mend the permissions; what was finished is kept")
+        refuse(*_told(error))
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
+            raise
+        with suppress(SystemExit):
+            refuse("interrupted; what was finished is kept", "run the same command again: it goes on where it stopped")
+        sys.stdout.flush()
+        os._exit(2)  # Python may end with a signal instead, where it was interrupted within an import
+
+
+def _told(error: OSError) -> tuple[str, str]:
+    what = error.filename or "a file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{what} can't be written: {error.strerror}", "make room or mend the permissions; what was finished is kept"
+    return f"{what} can't be used: {error.strerror or error}", "check the path; --debug shows where it was used"
 
 
 def refuse(message: str, hint: str) -> NoReturn:

@@ -85,6 +85,9 @@ class TuningConfig(Section):
     epochs: int = Field(8, ge=1, description="passes over the examples")
     learning_rate: float = Field(2e-3, gt=0, description="peak learning rate")
     batch_rows: int = Field(16, ge=1, description="rows in a batch")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "fp32", description="arithmetic of training; auto times both once and keeps to it, but may choose otherwise elsewhere"
+    )
     gold_probability: float = Field(0.8, ge=0, le=1, description="raft: how often the gold passage is in the context")
 
 

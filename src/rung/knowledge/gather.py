@@ -118,7 +118,7 @@ def _listed(place: Place, before: Seen, held: Mapping[str, Held], progress: Prog
     documents: list[Document] = []
     skipped: list[Skipped] = []
     stamps: dict[str, tuple[str, str]] = {}
-    started, entries = time.time(), list(place.origin.entries())
+    started, entries, read = time.time(), list(place.origin.entries()), 0
     for number, entry in enumerate(entries, 1):
         path = place.path(entry.path)
         document, reason = _read(place, entry, before.stamps.get(path), held.get(path))
@@ -128,7 +128,8 @@ def _listed(place: Place, before: Seen, held: Mapping[str, Held], progress: Prog
             skipped += unread(document)
         if reason:
             skipped.append(Skipped(path, reason))
-        if progress:
+        read += bool(document and document.text)
+        if progress and read:  # nothing to tell where nothing is read
             progress(number, len(entries), place.name)
     return documents, Seen(started if place.every else 0.0, stamps, tuple(skipped))
 

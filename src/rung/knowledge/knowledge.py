@@ -33,6 +33,8 @@ __all__ = ["Knowledge", "SyncReport", "open_knowledge", "search", "sync"]
 POOL = 100  # candidates that each leg brings to the fusion
 WEIGHTS = {"dense": 0.5, "words": 0.5}  # chosen on SciFact's train queries, see bench/retrieval.py
 BATCH = 64  # texts embedded between two reports of progress
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UNWRITABLE = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
 KEPT = "the last good state is still in place"
 Progress = Callable[[int, int, str], None]
 
@@ -100,12 +102,19 @@ def sync(
     new = {document.path: document for document in documents}
     if len(new) < len(documents):
         raise DataError("two documents have the same path", "give each document a path of its own")
-    with _alone(knowledge.folder):
-        _refresh(knowledge)
-        report = compared(knowledge.state.documents, documents)
-        if report.added or report.changed or report.removed or report.renamed:
-            _change(knowledge, new, progress)
+    _refresh(knowledge)
+    report = compared(knowledge.state.documents, documents)
+    if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
+        with _alone(knowledge.folder):
+            _refresh(knowledge)
+            report = compared(knowledge.state.documents, documents)
+            if _differs(report):
+                _change(knowledge, new, progress)
     return replace(report, skipped=tuple(skipped))
+
+
+def _differs(report: SyncReport) -> bool:
+    return bool(report.added or report.changed or report.removed or report.renamed)
 
 
 def search(knowledge: Knowledge, query: str, k: int, mode: str = "hybrid") -> list[Hit]:
@@ -174,6 +183,8 @@ def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredInd
     try:
         return open_index(kind, home / "index", dimensions, state.index)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            raise _refused(home, error) from error
         raise KnowledgeError(f"the index in {home} can't be opened: {error}", f"delete {home} and run `rung index`") from None
 
 
@@ -206,9 +217,10 @@ def _alone(folder: Path) -> Iterator[None]:
 def _refused(folder: Path, error: Exception) -> KnowledgeError:
     full = ("no space left", "file too large", "quota exceeded")
     number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(words in str(error).lower() for words in full):
+    if number in FULL or any(words in str(error).lower() for words in full):
         return KnowledgeError(f"the disk is full, {folder} can't be written", f"free some space and run again; {KEPT}")
-    return KnowledgeError(f"{folder} can't be written: {error}", f"make it writable and run again; {KEPT}")
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return KnowledgeError(f"{folder} can't be written: {said}", f"make it writable and run again; {KEPT}")
 
 
 def _named(told: object) -> str:

@@ -37,6 +37,7 @@ READERS = {
     ".ndjson": "jsonl",
 } | dict.fromkeys(LANGUAGES, "code")
 
+HINT = 'name the folder of your documents under [knowledge] in rung.toml, or write folder = "" for none'
 COSTLY = {".pdf", ".docx", ".pptx", ".xlsx", ".epub"}  # slower to parse than to recall
 LARGEST = 100 << 20  # bytes of a file; what is larger is skipped by name
 
@@ -49,19 +50,23 @@ class Skipped:
     reason: str
 
 
-def read_folder(folder: Path, recall: Callable[[str, str], Document | None] | None = None) -> tuple[list[Document], list[Skipped]]:
+def read_folder(
+    folder: Path, recall: Callable[[str, str], Document | None] | None = None, progress: Callable[[int, int], None] | None = None
+) -> tuple[list[Document], list[Skipped]]:
     """All documents under a folder in order of path, and the files that were skipped.
 
     Hidden files and folders are passed over silently; links out of the folder and links to folders are skipped.
-    `recall(path, hash)` may return a document as read before, which saves parsing it again. Raises DataError where the
-    folder is missing or holds nothing that can be read.
+    `recall(path, hash)` may return a document as read before, which saves parsing it again. `progress(done, total)` counts
+    files, and is called only where some take time to parse. Raises DataError where the folder is missing or holds nothing
+    that can be read.
     """
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}", "name the folder of your documents under [knowledge] in rung.toml")
+        raise DataError(f"there is no folder {folder}", HINT)
     documents: list[Document] = []
     skipped: list[Skipped] = []
-    root = folder.resolve()
-    for path in files(folder):
+    root, found = folder.resolve(), list(files(folder))
+    costly = any(path.suffix.lower() in COSTLY for path in found)
+    for number, path in enumerate(found, 1):
         name = path.relative_to(folder).as_posix()
         try:
             check_file(path, name, root)
@@ -72,6 +77,8 @@ def read_folder(folder: Path, recall: Callable[[str, str], Document | None] | No
             skipped.append(Skipped(printable(name), str(error)))
         except OSError as error:
             skipped.append(Skipped(printable(name), f"could not be opened: {error.strerror or error}"))
+        if progress and costly:
+            progress(number, len(found))
     if not documents:
         why = f" ({len(skipped)} skipped: {skipped[0].path} {skipped[0].reason})" if skipped else ""
         raise DataError(

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from rung.config import Config, read_config
+from rung.config import Config, PromptConfig, read_config
 from rung.errors import ConfigError, DataError
 from rung.types import Case, ChatModel, Embedder, Settings
 
@@ -42,10 +43,13 @@ class Workspace:
         return self.folder / ".rung"
 
 
-
 def open_workspace(folder: Path) -> Workspace:
     """The project in `folder`. ConfigError where `rung.toml` is missing or wrong."""
-    return Workspace(folder, read_config(folder / "rung.toml"))
+    from rung.approach.ladder import check_rungs
+
+    config = read_config(folder / "rung.toml")
+    check_rungs(config.project.rungs)
+    return Workspace(folder, config)
 
 
 def cases(ws: Workspace) -> list[Case]:
@@ -84,18 +88,32 @@ def labels(ws: Workspace) -> list[str]:
 def read_json(path: Path) -> object:
     """A JSON file's value. DataError with the line that is wrong."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise DataError(f"there is no file {path}", "mend the name in rung.toml or write the file") from None
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}", "check that it is a file you may read") from None
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON: {error}", "mend that line") from None
 
 
 def embedder(ws: Workspace) -> Embedder:
-    """The embedder that the configuration names."""
+    """The embedder that the configuration names; a relative `hf:` folder is the project's. ConfigError where privacy forbids it."""
     from rung.knowledge.embedders import load
 
-    return load(ws.config.knowledge.embedder)
+    spec = ws.config.knowledge.embedder
+    if ws.config.limits.private and remote(spec):
+        sentence = f"the project is private, and the embedder '{spec}' would send its documents to another machine"
+        raise ConfigError(sentence, "choose minilm or hf:<folder>, or take private out of [limits]")
+    if spec.startswith("hf:") and (ws.folder / spec[3:]).is_dir():
+        spec = f"hf:{ws.folder / spec[3:]}"
+    return load(spec)
+
+
+def remote(spec: str) -> bool:
+    """Whether a model or an embedder may run on another machine: an endpoint whose host is not this one by name."""
+    host = urlsplit(spec.removeprefix("endpoint:").rpartition("@")[2]).hostname or ""
+    return spec.startswith("endpoint:") and host not in ("localhost", "::1") and not host.startswith("127.")
 
 
 def places(ws: Workspace) -> list[Place]:
@@ -177,7 +195,8 @@ def style(ws: Workspace) -> PromptStyle:
 
     system, project = ws.config.prompt.system, ws.config.project
     if project.task == "classify":
-        system = f"Answer with one label: {', '.join(labels(ws))}."
+        own = f"{system} " if system != PromptConfig().system else ""  # the default speaks of passages, which few labels need
+        system = f"{own}Answer with one label: {', '.join(labels(ws))}."
     elif project.task == "extract":
         schema = read_json(ws.folder / project.json_schema) if project.json_schema else {}
         keys = list(schema.get("properties", {})) if isinstance(schema, dict) else []

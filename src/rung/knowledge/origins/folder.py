@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rung.errors import DataError
 from rung.knowledge.origins import Entry, wanted
-from rung.knowledge.read import LARGEST, check_file, check_name, check_size, files, printable, read_document
+from rung.knowledge.read import HINT, LARGEST, check_file, check_name, check_size, files, printable, read_document
 from rung.knowledge.reading import Unreadable
 from rung.types import Document
 
@@ -32,7 +32,7 @@ class Folder:
     def entries(self) -> Iterator[Entry]:
         """The files in order of path, hidden ones left out. DataError where there is no folder."""
         if not self.root.is_dir():
-            raise DataError(f"there is no folder {self.root}", "name the folder of your documents under [knowledge] in rung.toml")
+            raise DataError(f"there is no folder {self.root}", HINT)
         root, now = self.root.resolve(), time.time()
         for path in files(self.root):
             name = path.relative_to(self.root).as_posix()
@@ -58,5 +58,8 @@ class Folder:
 
 
 def open_origin(source: FolderSource, project: Path, cache: Path) -> Folder:
-    """The folder that the table names."""
-    return Folder(project / source.path, source.include, source.exclude, source.largest_mb << 20)
+    """The folder that the table names. DataError where there is none, before anything is opened or made."""
+    root = project / source.path
+    if not root.is_dir():
+        raise DataError(f"there is no folder {root}", HINT)
+    return Folder(root, source.include, source.exclude, source.largest_mb << 20)
