@@ -188,6 +188,11 @@ def test_frames_and_lines_are_no_tables() -> None:
     assert read_document(drawn_pdf([drawing]), "a.pdf").text == "A sentence in a frame."
 
 
+def test_drawings_of_many_lines_take_no_time() -> None:
+    hatched = "\n".join(f"{72 + n % 40 * 10} {100 + n // 40} m {80 + n % 40 * 10} {100 + n // 40} l S" for n in range(20_001))
+    assert read_document(drawn_pdf([at(72, 720, "A map.") + "\n" + hatched]), "a.pdf").text == "A map."
+
+
 def test_scanned_pages_among_others_are_named(tmp_path: Path) -> None:
     (tmp_path / "mixed.pdf").write_bytes(scanned_pdf(["Berth tariff", "", "Terms", ""]))
     (document,), skipped = read_folder(tmp_path)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 NEAR = 3.0  # points: lines this near are one
 SHORT = 6.0  # points: shorter lines are dots of an ornament
-MOST_LINES = 4000  # a page with more is a drawing
+MOST_LINES = 1000  # a page with more is a drawing
+MOST_SEGMENTS = 20_000  # so is a page with more of these
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class _Line:
 
 def ruled_tables(page: Any) -> list[Ruled]:
     """The tables of a pypdfium2 page that have lines between rows and columns, topmost first."""
-    segments = list(_segments(page))
+    segments = list(islice(_segments(page), MOST_SEGMENTS))
+    if len(segments) == MOST_SEGMENTS:
+        return []
     level = _joined(_Line((y1 + y2) / 2, min(x1, x2), max(x1, x2)) for x1, y1, x2, y2 in segments if abs(y1 - y2) < 1)
     upright = _joined(_Line((x1 + x2) / 2, min(y1, y2), max(y1, y2)) for x1, y1, x2, y2 in segments if abs(x1 - x2) < 1)
     if not 2 < len(level) + len(upright) < MOST_LINES:
