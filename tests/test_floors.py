@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "rung"
-NOUNS = {"types", "errors", "config"}
+NOUNS = {"types", "errors", "config", "sources"}
 MAY_IMPORT = {
     "types": set(),
     "errors": set(),
-    "config": {"errors"},
+    "config": {"errors", "sources"},
+    "sources": set(),
     "knowledge": NOUNS,
     "models": NOUNS,
     "approach": NOUNS | {"knowledge", "models"},

@@ -70,11 +70,15 @@ def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
 
 
 @app.command(epilog="Example: `rung index shop`")
-def index(folder: Folder = Path(), as_json: AsJson = False) -> None:
+def index(
+    folder: Folder = Path(),
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Bring the index up to date with the documents."""
-    from rung.show import index_and_show
+    from rung.show import index_and_show, watch_and_show
 
-    index_and_show(folder, as_json)
+    watch_and_show(folder, as_json) if watch else index_and_show(folder, as_json)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')

@@ -7,10 +7,11 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from rung.errors import ConfigError
+from rung.sources import KINDS, Sources
 
 
 class Section(BaseModel):
@@ -46,12 +47,26 @@ class ModelConfig(Section):
 class KnowledgeConfig(Section):
     """The documents and how they are searched."""
 
-    folder: str = Field("docs", description="folder of documents; empty for none")
+    folder: str = Field("docs", description="folder of documents; empty for none; unset, it is read only where there are no sources")
+    sources: Sources = Field((), description="more places that documents come from: `[[knowledge.sources]]` tables, see below")
     embedder: str = Field("minilm", description="minilm, hashing, hf:<name or folder> or endpoint:<model>@<url>")
     index: Literal["lance", "exact"] = Field("lance", description="where vectors and full text live")
     passage_tokens: int = Field(200, ge=16, description="longest passage, in the embedder's tokens")
     k: int = Field(5, ge=1, le=100, description="passages put before the model")
     mode: Literal["hybrid", "dense", "words"] = Field("hybrid", description="how passages are ranked")
+
+    @field_validator("sources")
+    @classmethod
+    def _names_differ(cls, sources: Sources) -> Sources:
+        names = [source.name for source in sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two sources have the name '{twice[0]}'")
+        return sources
+
+    @property
+    def default_folder(self) -> str:
+        """The folder to read beside the sources; "" where there is none."""
+        return self.folder if "folder" in self.model_fields_set or not self.sources else ""
 
 
 class AccessRule(Section):
@@ -156,6 +171,8 @@ def read_config(path: Path) -> Config:
 def _explain(path: Path, error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
+    if where[:2] == ["knowledge", "sources"]:
+        return _explain_source(path, where[2:], first["type"], first["msg"], str(first["input"]))
     if first["type"] == "extra_forbidden":
         return ConfigError(f"{path.name}: nobody reads the key '{'.'.join(where)}'", _nearest(where))
     if first["type"].startswith("model_"):
@@ -164,6 +181,25 @@ def _explain(path: Path, error: ValidationError) -> ConfigError:
     field = _fields(where[:1]).get(where[1]) if len(where) > 1 else None
     hint = f"{where[1]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
     return ConfigError(f"{path.name}: {'.'.join(where)} is {first['input']!r}: {said}", hint)
+
+
+def _explain_source(path: Path, where: list[str], kind: str, said: str, given: str) -> ConfigError:
+    """An error within `[[knowledge.sources]]`; `where` is the number of the table, its kind and the key, as far as known."""
+    place = f"{path.name}: knowledge.sources" + (f"[{int(where[0]) + 1}]" if where and where[0].isdigit() else "")
+    fields = KINDS[where[1]].model_fields if len(where) > 1 and where[1] in KINDS else {}
+    if kind.startswith("union_tag"):
+        return ConfigError(f"{place} has no kind that is known", f"write kind = one of {', '.join(KINDS)}")
+    if not fields or len(where) < 3:
+        hint = "write each source as a [[knowledge.sources]] table with kind and name"
+        return ConfigError(f"{place}: {said[0].lower()}{said[1:].replace('alue error, ', '')}", hint)
+    key = where[2]
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(key, list(fields), 1, 0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(fields)}"
+        return ConfigError(f"{place}: nobody reads the key '{key}' in a source of kind {where[1]}", hint)
+    if kind == "missing":
+        return ConfigError(f"{place}: a source of kind {where[1]} needs the key '{key}'", f"{key}: {fields[key].description}")
+    return ConfigError(f"{place}: {key} is {given!r}: {said[0].lower()}{said[1:]}", f"{key}: {fields[key].description}")
 
 
 def _nearest(where: list[str]) -> str:

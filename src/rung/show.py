@@ -11,13 +11,13 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.errors import ConfigError, DataError
+from rung.errors import ConfigError, DataError, RungError
 from rung.report.terminal import counted
 from rung.workspace.workspace import Progress, open_workspace
 
 if TYPE_CHECKING:
     from rung.climb import Climb
-    from rung.knowledge.knowledge import SyncReport
+    from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.types import Answer
     from rung.workspace.check import Checked
 
@@ -90,14 +90,28 @@ def index_and_show(folder: Path, as_json: bool) -> None:
     from rung.workspace.workspace import sync_knowledge
 
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(open_workspace(folder), bar)
+        synced = sync_knowledge(open_workspace(folder), bar, fresh=True)
     if synced is None:
-        raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
+        raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
     knowledge, report = synced
     if as_json:
         print_json(asdict(report) | {"version": knowledge.version})
     else:
         _show_sync(report, knowledge.version)
+
+
+def watch_and_show(folder: Path, as_json: bool) -> None:
+    """Sync at once and after every change, and say each time what changed; an error is told and does not end it."""
+    from rung.workspace.watching import changes
+
+    index_and_show(folder, as_json)
+    sys.stdout.flush()
+    for _ in changes(open_workspace(folder)):
+        try:
+            index_and_show(folder, as_json)
+        except RungError as error:
+            print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
 
 
 def _show_sync(report: SyncReport, version: str) -> None:
@@ -111,6 +125,7 @@ def _show_sync(report: SyncReport, version: str) -> None:
 def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = ()) -> None:
     """Answer as it is spoken, then the sources it stands on."""
     from rung.approach.approach import answer_stream
+    from rung.approach.source import Everything, Search
     from rung.climb import open_rung
     from rung.types import Answer
 
@@ -118,11 +133,12 @@ def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: st
         if not question.strip():
             raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
         ready = open_rung(open_workspace(folder, user, where), rung, bar)
+    knowledge = ready.source.knowledge if isinstance(ready.source, Search | Everything) else None
     started = False
     question = question.encode(errors="surrogateescape").decode(errors="replace")  # a shell may pass bytes that are not UTF-8
     for piece in answer_stream(ready, question):
         if isinstance(piece, Answer):
-            print_json(piece) if as_json else _show_sources(piece)
+            print_json(piece) if as_json else _show_sources(piece, knowledge)
         elif not as_json:
             text = piece if started else piece.lstrip()
             started = started or bool(text)
@@ -130,13 +146,15 @@ def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: st
             sys.stdout.flush()
 
 
-def _show_sources(answer: Answer) -> None:
+def _show_sources(answer: Answer, knowledge: Knowledge | None) -> None:
     print()
     cited = {citation.marker: citation.quote for citation in answer.citations}
     for number, hit in enumerate(answer.hits, 1):
         mark = "*" if number in cited else " "
         place = " > ".join(hit.passage.headings) or hit.passage.document
-        print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}  {place}")
+        pages = knowledge.pages(hit.passage) if knowledge else None
+        page = f", page {pages[0]}" + (f" to {pages[1]}" if pages[1] > pages[0] else "") if pages else ""
+        print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}{page}  {place}")
         if quote := cited.get(number):
             said = " ".join(hit.passage.text[quote[0] - hit.passage.start : quote[1] - hit.passage.start].split())
             print(f"      {quote[0]}-{quote[1]}: {said}")

@@ -22,6 +22,7 @@ from rung.knowledge.fusion import by_score
 from rung.knowledge.indexes import LAYOUT, StoredIndex, open_index
 from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
+from rung.knowledge.reading import page_at
 from rung.knowledge.state import Held, State, SyncReport, compared, read_state, write_state
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
@@ -79,6 +80,12 @@ class Knowledge:
     def passages(self) -> Iterator[Passage]:
         """All passages in order of document and start."""
         return self.index.passages(self.only)
+
+    def pages(self, passage: Passage) -> tuple[int, int] | None:
+        """First and last page, or slide, of a passage; None where its format has none."""
+        held = self.state.documents.get(passage.document)
+        first = page_at(held.meta, passage.start) if held else None
+        return (first, page_at(held.meta, passage.end - 1) or first) if held and first else None
 
     def recall(self, path: str, digest: str) -> Document | None:
         """A document as it was read before, if its bytes are still the same: `read_folder` need not parse it again."""
@@ -176,6 +183,8 @@ def _change(
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
+    if any(not document.text for document in fresh):  # told unchanged, but another process removed it since
+        raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
     passages = [passage for document in fresh for passage in chunk(document, knowledge.embedder.count, knowledge.passage_tokens)]
     vectors = _vectors(knowledge, gone, passages, progress)
     same, rows = knowledge.index.stored(relabelled)

@@ -1,4 +1,4 @@
-"""Reads all that a climb would read and counts it; asks no model and writes nothing."""
+"""Reads all that a climb would read and counts it; asks no model and writes nothing but the cache of web pages."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ class Checked:
 def check_project(folder: Path) -> Checked:
     """Read configuration, cases, examples and documents. Raises the first RungError met."""
     from rung.knowledge.access import doubts
-    from rung.knowledge.read import read_folder
+    from rung.knowledge.gather import gather
 
     ws = w.open_workspace(folder)
     cases, examples = w.cases(ws), w.examples(ws)
     _check_names(ws)
-    documents, skipped = read_folder(ws.folder / ws.config.knowledge.folder) if ws.config.knowledge.folder else ([], [])
+    read = gather(w.places(ws))
     w.task(ws, cases)
     groups = {case.group or case.id for case in cases}
-    warnings = _warnings(ws, cases, examples, {document.path for document in documents})
+    warnings = _warnings(ws, cases, examples, {document.path for document in read.documents})
     held = w.lists(ws)
-    warnings += doubts(held, documents) if held else []
+    warnings += doubts(held, read.documents) if held else []
     return Checked(
         ws.config.project.name,
         len(cases),
         len(groups),
         sum(case.unanswerable for case in cases),
         len(examples),
-        len(documents),
-        tuple((s.path, s.reason) for s in skipped),
+        len(read.documents),
+        tuple((s.path, s.reason) for s in read.skipped),
         tuple(warnings),
     )
 
@@ -78,5 +78,5 @@ def _check_names(ws: w.Workspace) -> None:
         check_model(base_folder(name, ws.folder))
     elif not name.startswith("hf:"):
         w.base_model(ws)
-    if ws.config.knowledge.folder and not ws.config.knowledge.embedder.startswith("hf:"):
+    if (ws.config.knowledge.default_folder or ws.config.knowledge.sources) and not ws.config.knowledge.embedder.startswith("hf:"):
         w.embedder(ws)

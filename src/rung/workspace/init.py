@@ -21,7 +21,7 @@ bar = 0.8                # share that must be right
 name = "bundled:tiny"    # or local:<folder>, hf:<owner>/<name>, endpoint:<model>@<base url>
 
 [knowledge]
-folder = "docs"
+folder = "docs"          # for git, web pages, databases and buckets, see docs/sources.md
 
 [prompt]
 system = "Answer the question from the passages."

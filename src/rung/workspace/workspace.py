@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rung.approach.policy import Policy
     from rung.approach.prompt import PromptStyle
     from rung.knowledge.access import Lists
+    from rung.knowledge.gather import Place
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
     from rung.measure.score import Task
@@ -121,23 +123,61 @@ def remote(spec: str) -> bool:
     return spec.startswith("endpoint:") and host not in ("localhost", "::1") and not host.startswith("127.")
 
 
-def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledge, SyncReport] | None:
-    """Read the documents and bring the index up to date, and what changed; None where the project has no documents.
+def places(ws: Workspace) -> list[Place]:
+    """Where the project's documents come from: its folder under their own paths, then each source under its name.
 
-    The knowledge is what the workspace's user may see of it, and what meets the conditions.
+    The project's own files are kept apart, wherever they lie: a held-out answer must not be found by search.
     """
-    from rung.knowledge.knowledge import narrowed, open_knowledge, sync
-    from rung.knowledge.read import read_folder
+    from hashlib import sha256
 
-    settings = ws.config.knowledge
-    if not settings.folder:
+    from rung.knowledge.gather import Place
+    from rung.knowledge.origins import open_origin
+    from rung.knowledge.read import VERSION
+    from rung.sources import FolderSource, RowsSource
+
+    settings, found = ws.config.knowledge, []
+    if settings.default_folder:
+        source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
+        origin = open_origin(source, ws.folder, ws.home)
+        found.append(Place("", origin, f"{VERSION} {settings.default_folder}", apart=_own_files(ws, source.path)))
+    for one in settings.sources:
+        if isinstance(one, RowsSource) and (ws.folder / one.path).name in _own_files(ws, str(Path(one.path).parent)):
+            raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
+        told = sha256(f"{VERSION} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
+        origin = open_origin(one, ws.folder, ws.home / "knowledge")
+        found.append(Place(one.name, origin, told, one.every, _own_files(ws, getattr(one, "path", ""))))
+    return found
+
+
+def _own_files(ws: Workspace, path: str) -> frozenset[str]:
+    """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
+    project, root = ws.config.project, (ws.folder / path).resolve()
+    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema)
+    own = [(ws.folder / name).resolve() for name in names if name]
+    tops = [root, *(parent for parent in (root, *root.parents) if (parent / ".git").exists())][:2]
+    return frozenset(file.relative_to(top).as_posix() for top in tops for file in own if file.is_relative_to(top))
+
+
+def sync_knowledge(ws: Workspace, progress: Progress = silent, *, fresh: bool = False) -> tuple[Knowledge, SyncReport] | None:
+    """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
+
+    Unless `fresh`, a source is not asked again within the seconds that it names as `every`. The knowledge is what the
+    workspace's user may see of it, and what meets the conditions.
+    """
+    from rung.knowledge.gather import gather, read_seen, write_seen
+    from rung.knowledge.knowledge import narrowed, open_knowledge, sync
+
+    settings, found, note = ws.config.knowledge, places(ws), ws.home / "knowledge" / "seen.json"
+    if not found:
         return None
-    folder = ws.folder / settings.folder
-    if not folder.is_dir():
-        read_folder(folder)  # refused before anything is opened
     knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
-    documents, skipped = read_folder(folder, knowledge.recall, lambda done, total: progress("read", done, total))
-    report = sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total), lists(ws))
+    before = read_seen(note)
+    gathered = gather(found, before, knowledge.state.documents, fresh=fresh, progress=lambda done, total, _: progress("read", done, total))
+    held = lists(ws)
+    report = sync(knowledge, gathered.documents, gathered.skipped, lambda done, total, what: progress("index", done, total), held)
+    if gathered.seen != before:
+        with suppress(OSError):  # it only saves work
+            write_seen(note, gathered.seen)
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
 
