@@ -29,6 +29,24 @@ def test_markdown_keeps_its_text_and_takes_the_title_from_front_matter() -> None
 
 
 @pytest.mark.parametrize(
+    ("front", "access"),
+    [
+        ('access: [hr, "group:board"]', ["hr", "group:board"]),
+        ("access:\n- hr\n- group:board", ["hr", "group:board"]),
+        ("access:\n  - hr\n  # nobody else\n", ["hr"]),
+        ("access: hr", "hr"),
+        ("access:", ""),
+        ("access: [hr", None),
+        ("access: {a: !!python/object/apply:os.getcwd []}", {"a": []}),
+    ],
+)
+def test_a_list_in_front_matter_is_never_lost(front: str, access: object) -> None:
+    document = read_document(f"---\ntitle: Pay\n{front}\n---\nTen.\n".encode(), "pay.md")
+    assert document.text == "Ten.\n"
+    assert document.meta["access"] == access
+
+
+@pytest.mark.parametrize(
     ("text", "title"),
     [
         ("intro\n\n## Later\n\n# The [Plan](x.md) **now**\n", "The Plan now"),
