@@ -43,7 +43,7 @@ def table(report: Report, console: Console) -> None:
         padding=0,
     )
     measured = (*parts.values(), *(("cached",) if cached else ()))
-    for name in ("rung", "right", "95 %", *measured, "p50 s", *(("per 1,000", "per right") if costs else ())):
+    for name in ("rung", "right", "95 %", *measured, "p50", *(("per 1,000", "per right") if costs else ())):
         shown.add_column(name, justify="left" if name == "rung" else "right", no_wrap=True)
     for summary in ran:
         shown.add_row(*cells(summary, parts, cached=cached, priced=costs), style="bold" if summary.name == report.verdict.chosen else "")
