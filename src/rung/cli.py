@@ -41,12 +41,16 @@ def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
     show_check(check_project(folder), as_json)
 
 
-@app.command(epilog="Example: `rung index shop`")
-def index(folder: Folder = Path(), as_json: AsJson = False) -> None:
+@app.command(epilog='Example: `rung index shop --explain "How long is the warranty?"`')
+def index(
+    folder: Folder = Path(),
+    explain: Annotated[str, typer.Option(help="A question: show each passage's ranks and scores, and why it was found or not.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Bring the index up to date with the documents."""
     from rung.show import index_and_show
 
-    index_and_show(folder, as_json)
+    index_and_show(folder, as_json, explain)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')

@@ -15,6 +15,8 @@ from rung.errors import ConfigError, RungError
 from rung.workspace.workspace import Progress, open_workspace
 
 if TYPE_CHECKING:
+    from rung.knowledge.choice import Choice
+    from rung.knowledge.explain import Explanation
     from rung.knowledge.knowledge import SyncReport
     from rung.types import Answer
     from rung.workspace.check import Checked
@@ -86,19 +88,51 @@ def show_check(checked: Checked, as_json: bool) -> None:
         print(f"warning: {warning}")
 
 
-def index_and_show(folder: Path, as_json: bool) -> None:
-    """Sync the index and say what changed."""
+def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
+    """Sync the index and say what changed and how it is searched; with a question, why each passage is found or not."""
+    from rung.knowledge.choice import read_choice
+    from rung.knowledge.explain import explain
     from rung.workspace.workspace import sync_knowledge
 
+    ws = open_workspace(folder)
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(open_workspace(folder), bar)
+        synced = sync_knowledge(ws, bar)
     if synced is None:
         raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
     knowledge, report = synced
+    settings = ws.config.knowledge
+    choice = read_choice(knowledge.folder) if settings.mode == "auto" else None
+    explanation = explain(knowledge, question, settings.k, settings.mode) if question else None
     if as_json:
-        print_json(asdict(report) | {"version": knowledge.version})
-    else:
-        _show_sync(report, knowledge.version)
+        told: dict[str, object] = asdict(report) | {"version": knowledge.version}
+        told |= {"choice": asdict(choice)} if choice else {}
+        print_json(told | ({"explanation": asdict(explanation)} if explanation else {}))
+        return
+    _show_sync(report, knowledge.version)
+    if choice:
+        _show_choice(choice)
+    if explanation:
+        _show_explanation(explanation)
+
+
+def _show_choice(choice: Choice) -> None:
+    print(f"ranked by {choice.mode}: {choice.why} (nDCG@10 on {choice.questions})")
+    for row in choice.candidates:
+        print(f"  {row.mode:<12} {row.ndcg:.3f}  95 % interval {row.low:.3f} to {row.high:.3f}")
+
+
+def _show_explanation(explanation: Explanation) -> None:
+    from rung.knowledge.explain import BY
+
+    print(f"ranked by {explanation.mode}")
+    for row in explanation.rows:
+        headings = " > ".join(row.hit.passage.headings)
+        print(f"{row.place or '-':>3}  {row.hit.score:.3f}  {row.hit.passage.document}: {headings}")
+        for name, leg in row.legs.items():
+            print(f"       by {BY[name]}: rank {leg.rank}, score {leg.score:.3f}")
+        print(f"       {row.why}")
+        if row.hit.folded:
+            print(f"       copies of it: {', '.join(row.hit.folded)}")
 
 
 def _show_sync(report: SyncReport, version: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,14 +50,13 @@ def train_adapter(
 
 
 def _raft(ws: Workspace, knowledge: Knowledge) -> TrainingSource:
-    from rung.knowledge.knowledge import search
     from rung.tuning.rows import raft_source
 
-    settings = ws.config.knowledge
+    source = w.searching(ws, knowledge)
     return raft_source(
-        lambda question, k: search(knowledge, question, k, settings.mode),
+        lambda question, k: list(replace(source, k=k).find(question).hits),
         knowledge.passages(),
         ws.config.tuning.gold_probability,
-        settings.k,
+        source.k,
         ws.config.project.seed,
     )

@@ -16,6 +16,7 @@ from rung.types import Case, ChatModel, Embedder, Settings
 if TYPE_CHECKING:
     from rung.approach.policy import Policy
     from rung.approach.prompt import PromptStyle
+    from rung.approach.source import Search
     from rung.knowledge.access import Lists
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
@@ -100,7 +101,33 @@ def embedder(ws: Workspace) -> Embedder:
     """The embedder that the configuration names."""
     from rung.knowledge.embedders import load
 
-    return load(ws.config.knowledge.embedder)
+    return load(_located(ws, ws.config.knowledge.embedder))
+
+
+def searching(ws: Workspace, knowledge: Knowledge) -> Search:
+    """The search that the configuration describes, for serving and for the rows of a training alike."""
+    from rung.approach.source import Search
+    from rung.knowledge.rerankers import load
+
+    settings = ws.config.knowledge
+    reranker = load(_located(ws, settings.reranker)) if settings.reranker else None
+    return Search(knowledge, settings.k, mode(ws, knowledge), reranker, settings.rerank)
+
+
+def mode(ws: Workspace, knowledge: Knowledge) -> str:
+    """How passages are ranked; what was chosen for this knowledge where the configuration says `auto`."""
+    from rung.knowledge.choice import resolved
+
+    return resolved(knowledge.folder, ws.config.knowledge.mode)
+
+
+def _located(ws: Workspace, spec: str) -> str:
+    """A spec whose folder is found from the project's own, and `tuned:<hash>` among what was trained here."""
+    kind, _, name = spec.partition(":")
+    if kind not in ("hf", "tuned"):
+        return spec
+    near = ws.home / "embedders" / name if kind == "tuned" and "/" not in name else ws.folder / name
+    return f"{kind}:{near}" if near.is_dir() else spec
 
 
 def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledge, SyncReport] | None:
@@ -117,6 +144,10 @@ def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledg
     documents, skipped = read_folder(ws.folder / settings.folder)
     knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
     report = sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total), lists(ws))
+    if settings.mode == "auto":
+        from rung.workspace.choose import keep_choice
+
+        keep_choice(knowledge, examples(ws), lambda done, total: progress("choose how to rank", done, total))
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
 
