@@ -46,7 +46,7 @@ class KnowledgeConfig(Section):
     """The documents and how they are searched."""
 
     folder: str = Field("docs", description="folder of documents; empty for none")
-    embedder: str = Field("minilm", description="minilm, hashing, hf:<name or folder> or endpoint:<url>")
+    embedder: str = Field("minilm", description="minilm, tuned:<hash or folder>, hashing, hf:<name or folder> or endpoint:<url>")
     index: Literal["lance", "exact"] = Field("lance", description="where vectors and full text live")
     passage_tokens: int = Field(200, ge=16, description="longest passage, in the embedder's tokens")
     k: int = Field(5, ge=1, le=100, description="passages put before the model")

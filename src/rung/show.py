@@ -101,7 +101,7 @@ def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
         raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
     knowledge, report = synced
     settings = ws.config.knowledge
-    choice = read_choice(knowledge.folder) if settings.mode == "auto" else None
+    choice = read_choice(knowledge.choice) if settings.mode == "auto" else None
     explanation = explain(knowledge, question, settings.k, settings.mode) if question else None
     if as_json:
         told: dict[str, object] = asdict(report) | {"version": knowledge.version}
@@ -199,6 +199,22 @@ def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
         print_json({"adapter": str(adapter), "losses": losses})
     else:
         print(f"adapter: {adapter}")
+
+
+def tune_and_show(folder: Path, as_json: bool) -> None:
+    """Train the embedder and say what it gained and how to use it."""
+    from rung.workspace.embedding import tune_embedder
+
+    with progress(quiet=as_json) as bar:
+        done = tune_embedder(open_workspace(folder), bar)
+    if as_json:
+        print_json(done)
+        return
+    gained = done.gained
+    print(f"embedder: {done.folder}")
+    print(f"mean reciprocal rank on {gained.n} questions set aside: {done.base:.3f} before, {done.tuned:.3f} after")
+    print(f"gained {gained.estimate:+.3f}, 95 % interval {gained.low:+.3f} to {gained.high:+.3f}")
+    print(f'to use it, write embedder = "{done.spec}" under [knowledge]; the index stays as it is')
 
 
 def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "") -> None:

@@ -52,16 +52,16 @@ def test_nothing_to_explain(tmp_path: Path) -> None:
 
 
 def test_auto_is_what_was_chosen_and_hybrid_before(knowledge: Knowledge) -> None:
-    assert resolved(knowledge.folder, "auto") == "hybrid"
+    assert resolved(knowledge.choice, "auto") == "hybrid"
     assert search(knowledge, "leave", 3, "auto") == search(knowledge, "leave", 3)
     choice = Choice("words", "why", "9 questions", "aa", 5, (Candidate("words", 0.5, 0.4, 0.6),))
-    write_choice(knowledge.folder, choice)
-    assert read_choice(knowledge.folder) == choice
+    write_choice(knowledge.choice, choice)
+    assert read_choice(knowledge.choice) == choice
     assert search(knowledge, "leave", 3, "auto") == search(knowledge, "leave", 3, "words")
     assert explain(knowledge, "leave", 3, "auto").mode == "words"
 
 
 def test_a_damaged_choice_is_named(knowledge: Knowledge) -> None:
-    (knowledge.folder / "choice.json").write_text("{")
+    knowledge.choice.write_text("{")
     with pytest.raises(KnowledgeError, match="can't be read"):
         search(knowledge, "leave", 3, "auto")

@@ -90,7 +90,7 @@ def test_nothing_to_ask_is_no_error(tmp_path: Path) -> None:
 def test_a_choice_stands_until_questions_or_documents_change(tmp_path: Path) -> None:
     knowledge = opened(tmp_path)
     first = keep_choice(knowledge, examples())
-    assert read_choice(knowledge.folder) == first
+    assert read_choice(knowledge.choice) == first
     steps: list[int] = []
     assert keep_choice(knowledge, examples(), lambda done, total: steps.append(done)) == first
     assert steps == []

@@ -9,7 +9,6 @@ from pathlib import Path
 from rung.errors import KnowledgeError
 from rung.knowledge.replace import replace_file
 
-FILE = "choice.json"
 DRIFT = 0.2  # a choice stands until the documents are this share more or fewer
 
 
@@ -35,9 +34,8 @@ class Choice:
     candidates: tuple[Candidate, ...]
 
 
-def read_choice(folder: Path) -> Choice | None:
-    """The choice kept in a knowledge's folder, None where there is none. KnowledgeError where the file is damaged."""
-    path = folder / FILE
+def read_choice(path: Path) -> Choice | None:
+    """The choice kept there, None where there is none. KnowledgeError where the file is damaged."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         return Choice(**{**told, "candidates": tuple(Candidate(**one) for one in told["candidates"])})
@@ -47,10 +45,10 @@ def read_choice(folder: Path) -> Choice | None:
         raise KnowledgeError(f"{path} can't be read: {error}", f"delete {path} and run `rung index`") from None
 
 
-def write_choice(folder: Path, choice: Choice) -> None:
+def write_choice(path: Path, choice: Choice) -> None:
     """Replace the choice at once. OSError where the disk refuses."""
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / FILE, json.dumps(asdict(choice), indent=1, ensure_ascii=False).encode())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, json.dumps(asdict(choice), indent=1, ensure_ascii=False).encode())
 
 
 def stands(choice: Choice | None, asked: str, documents: int) -> bool:
@@ -58,9 +56,9 @@ def stands(choice: Choice | None, asked: str, documents: int) -> bool:
     return choice is not None and choice.asked == asked and abs(documents - choice.documents) <= DRIFT * choice.documents
 
 
-def resolved(folder: Path, mode: str) -> str:
+def resolved(path: Path, mode: str) -> str:
     """What `auto` stands for: the mode that was chosen here, `hybrid` before anything was. Other modes stand for themselves."""
     if mode != "auto":
         return mode
-    choice = read_choice(folder)
+    choice = read_choice(path)
     return choice.mode if choice else "hybrid"

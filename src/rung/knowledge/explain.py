@@ -43,7 +43,7 @@ class Explanation:
 
 def explain(knowledge: Knowledge, question: str, k: int, mode: str = "hybrid", more: int = 5) -> Explanation:
     """The k passages that `search` brings, the `more` next ones, and the copies between them. ConfigError for no mode."""
-    mode = resolved(knowledge.folder, mode)
+    mode = resolved(knowledge.choice, mode)
     how = fusion(mode)
     found = legs(knowledge, question, max(k, POOL), how.legs)
     every = fused(found, how)

@@ -60,6 +60,11 @@ class Knowledge:
         told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED]
         return _named(told if self.only == ALL else [*told, *self._seen()])
 
+    @property
+    def choice(self) -> Path:
+        """The file that keeps the chosen way to rank; embedders that share an index have one each."""
+        return self.folder / f"choice-{_named([self.embedder.id])}.json"
+
     def _seen(self) -> list[object]:
         """All that decides what the filter lets through."""
         of = sorted((path, held.labels(path)) for path, held in self.state.documents.items())
@@ -95,7 +100,8 @@ def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passa
     `passage_tokens` is the longest passage in the embedder's tokens. Raises KnowledgeError where what is kept is damaged.
     """
     longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
-    home = folder / _named([index, embedder.id, longest, READ, CHUNKED, LAYOUT])
+    stored_as = getattr(embedder, "stored_as", embedder.id)  # two embedders may differ in the questions alone
+    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT])
     state = read_state(home)
     return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state)
 
@@ -147,7 +153,7 @@ def search(knowledge: Knowledge, query: str, k: int, mode: str = "hybrid") -> li
     `dense` ranks by cosine, `words` by BM25, `hybrid` sums both, scaled to [0, 1]; `auto` is what was chosen by measuring
     on this knowledge, and `rung.knowledge.fusion` names the others. Raises ConfigError for another mode.
     """
-    how = fusion(resolved(knowledge.folder, mode))
+    how = fusion(resolved(knowledge.choice, mode))
     found = legs(knowledge, query, max(k, POOL), how.legs) if k > 0 else {}
     return folded(fused(found, how), k, lambda path: knowledge.state.documents[path].hash)
 

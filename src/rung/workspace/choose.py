@@ -43,15 +43,21 @@ Progress = Callable[[int, int], None]
 
 def keep_choice(knowledge: Knowledge, examples: Sequence[Case], progress: Progress | None = None) -> Choice:
     """The choice kept beside the index; measured anew where the questions changed or the documents became many more or fewer."""
-    known = [case for case in examples if case.evidence and all(knowledge.shows(one.document) for one in case.evidence)]
+    known = [case for case in unlearned(knowledge, examples) if case.evidence and all(knowledge.shows(e.document) for e in case.evidence)]
     told = [[case.id, case.question, [[one.document, one.quote] for one in case.evidence]] for case in known]
     asked = hashlib.sha256(json.dumps([told, CANDIDATES, POOL, MOST]).encode()).hexdigest()[:16]
-    kept, documents = read_choice(knowledge.folder), len(knowledge.documents())
+    kept, documents = read_choice(knowledge.choice), len(knowledge.documents())
     if kept and stands(kept, asked, documents):
         return kept
     choice = choose(knowledge, known, asked, progress)
-    write_choice(knowledge.folder, choice)
+    write_choice(knowledge.choice, choice)
     return choice
+
+
+def unlearned(knowledge: Knowledge, examples: Sequence[Case]) -> list[Case]:
+    """The examples that the embedder wasn't trained on; on the others its leg would look better than it is."""
+    learned = getattr(knowledge.embedder, "learned", frozenset())
+    return [case for case in examples if case.id not in learned]
 
 
 def choose(knowledge: Knowledge, examples: Sequence[Case], asked: str = "", progress: Progress | None = None) -> Choice:

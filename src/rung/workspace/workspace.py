@@ -118,7 +118,7 @@ def mode(ws: Workspace, knowledge: Knowledge) -> str:
     """How passages are ranked; what was chosen for this knowledge where the configuration says `auto`."""
     from rung.knowledge.choice import resolved
 
-    return resolved(knowledge.folder, ws.config.knowledge.mode)
+    return resolved(knowledge.choice, ws.config.knowledge.mode)
 
 
 def _located(ws: Workspace, spec: str) -> str:
