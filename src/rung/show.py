@@ -214,6 +214,9 @@ def tune_and_show(folder: Path, as_json: bool) -> None:
     print(f"embedder: {done.folder}")
     print(f"mean reciprocal rank on {gained.n} questions set aside: {done.base:.3f} before, {done.tuned:.3f} after")
     print(f"gained {gained.estimate:+.3f}, 95 % interval {gained.low:+.3f} to {gained.high:+.3f}")
+    if done.unseen and done.unseen.n < gained.n:
+        new = done.unseen
+        print(f"on the {new.n} about documents not trained on: {new.estimate:+.3f}, {new.low:+.3f} to {new.high:+.3f}")
     print(f'to use it, write embedder = "{done.spec}" under [knowledge]; the index stays as it is')
 
 

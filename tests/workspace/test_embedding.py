@@ -51,6 +51,7 @@ def test_it_ranks_better_on_examples_set_aside(tuned: TunedEmbedder) -> None:
     assert tuned.tuned > tuned.base
     assert tuned.gained.low <= tuned.gained.estimate <= tuned.gained.high
     assert tuned.gained.n == 6  # two things of twelve, whole
+    assert tuned.unseen == tuned.gained  # each example has a document of its own
     assert tuned.spec == f"tuned:{Path(tuned.folder).name}"
 
 

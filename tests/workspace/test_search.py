@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rung.config import Config
-from rung.errors import ConfigError
+from rung.errors import ConfigError, KnowledgeError
 from rung.project import Project
 from rung.workspace import workspace as w
 
@@ -75,4 +75,22 @@ def test_modes_that_are_known(mode: str) -> None:
 def test_modes_that_are_refused(project: Path, mode: str) -> None:
     (project / "rung.toml").write_text(TOML + f'mode = "{mode}"\n')
     with pytest.raises(ConfigError, match=r"knowledge\.mode"):
+        Project(project).index()
+
+
+def test_an_embedder_that_cannot_be_tuned_is_refused(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rung", "train", str(project), "--embedder"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2
+    assert "error: this embedder can't be tuned from here" in done.stderr
+    assert 'hint: set embedder = "minilm"' in done.stderr
+
+
+def test_a_tuned_embedder_is_named_by_its_hash(project: Path) -> None:
+    (project / "rung.toml").write_text(TOML.replace("hashing", "tuned:0123456789abcdef"))
+    with pytest.raises(KnowledgeError, match="no tuned embedder"):
+        Project(project).index()
+    (project / ".rung" / "embedders" / "0123456789abcdef").mkdir(parents=True)
+    with pytest.raises(KnowledgeError, match=r"\.rung/embedders/0123456789abcdef"):
         Project(project).index()

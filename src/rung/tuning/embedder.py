@@ -153,11 +153,11 @@ class _Encoder:
         """One step down the loss -log Σ right exp(score / t) / Σ all exp(score / t), averaged over the questions."""
         import torch
 
-        scores = self.scores(asked) / self.recipe.temperature
+        scores: Any = self.scores(asked) / self.recipe.temperature
         wrong = torch.full_like(scores, -1e9)
         for number, one in enumerate(asked):
             wrong[number, list(one.right)] = 0
-        loss = (torch.logsumexp(scores, 1) - torch.logsumexp(scores + wrong, 1)).mean()
+        loss: Any = (torch.logsumexp(scores, 1) - torch.logsumexp(scores + wrong, 1)).mean()
         if not math.isfinite(float(loss.detach())):
             raise TuningError("the training loss is not a number", "lower the learning rate")
         for group in self.optimizer.param_groups:
@@ -200,8 +200,8 @@ def _finish(encoder: _Encoder, base: Path, base_id: str, home: Path, name: str, 
     temporary.mkdir(parents=True)
     weights = {key: value.detach().cpu().contiguous() for key, value in encoder.model.state_dict().items()}
     save_file(weights, temporary / "model.safetensors")
-    for file in FILES:
-        shutil.copy(base / file, temporary / file)
+    for kept in FILES:
+        shutil.copy(base / kept, temporary / kept)
     with (temporary / "model.safetensors").open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     lines = "".join(json.dumps({"step": step, "loss": loss}) + "\n" for step, loss in enumerate(losses, 1))

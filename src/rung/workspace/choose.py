@@ -56,7 +56,7 @@ def keep_choice(knowledge: Knowledge, examples: Sequence[Case], progress: Progre
 
 def unlearned(knowledge: Knowledge, examples: Sequence[Case]) -> list[Case]:
     """The examples that the embedder wasn't trained on; on the others its leg would look better than it is."""
-    learned = getattr(knowledge.embedder, "learned", frozenset())
+    learned: frozenset[str] = getattr(knowledge.embedder, "learned", frozenset())
     return [case for case in examples if case.id not in learned]
 
 

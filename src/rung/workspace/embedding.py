@@ -6,7 +6,7 @@ Like an adapter, it learns only from what everyone may read, and never from a he
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -36,6 +36,7 @@ class TunedEmbedder:
     base: float  # mean reciprocal rank of the right passage
     tuned: float
     gained: Interval  # the paired difference
+    unseen: Interval | None  # the same on questions about documents that no training question is about, where there are any
 
 
 def tune_embedder(ws: Workspace, progress: Progress = silent) -> TunedEmbedder:
@@ -132,9 +133,19 @@ def _renumbered(one: Asked, numbers: dict[int, int]) -> Asked:
 
 
 def _told(folder: Path, examples: Sequence[Case]) -> TunedEmbedder:
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    learned = set(json.loads((folder / "rows.json").read_text(encoding="utf-8")))
+    known = {evidence.document for case in examples if case.id in learned for evidence in case.evidence}
+    fresh = {case.id for case in examples if not known & {evidence.document for evidence in case.evidence}}
+    base, tuned = (sum(pair[side] for pair in scores.values()) / len(scores) for side in (0, 1))
+    gains = {name: after - before for name, (before, after) in scores.items()}
+    unseen = {name: gain for name, gain in gains.items() if name in fresh}
+    return TunedEmbedder(
+        str(folder), f"tuned:{folder.name}", base, tuned, _gain(gains, examples), _gain(unseen, examples) if unseen else None
+    )
+
+
+def _gain(gains: Mapping[str, float], examples: Sequence[Case]) -> Interval:
     from rung.measure.bootstrap import clusters_of, interval
 
-    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    base, tuned = (sum(pair[side] for pair in scores.values()) / len(scores) for side in (0, 1))
-    gained = interval({name: after - before for name, (before, after) in scores.items()}, clusters_of(examples), (-1.0, 1.0))
-    return TunedEmbedder(str(folder), f"tuned:{folder.name}", base, tuned, gained)
+    return interval(gains, clusters_of(examples), (-1.0, 1.0))
