@@ -78,7 +78,10 @@ def _scifact(one_in: int) -> dict[str, object]:
         return figures
     gained = tuned.gained
     print(f"tuned on {len(examples)} train questions less {gained.n} set aside, on which the mean reciprocal rank went from", end=" ")
-    print(f"{tuned.base:.4f} to {tuned.tuned:.4f}, gained {gained.estimate:+.4f} ({gained.low:+.4f} to {gained.high:+.4f})", tuned.unseen)
+    print(f"{tuned.base:.4f} to {tuned.tuned:.4f}, gained {gained.estimate:+.4f} ({gained.low:+.4f} to {gained.high:+.4f})")
+    if tuned.unseen:
+        new = tuned.unseen
+        print(f"on the {new.n} about documents not trained on {new.estimate:+.4f} ({new.low:+.4f} to {new.high:+.4f})")
     again = open_knowledge(knowledge.folder.parent, embedders.load(f"tuned:{tuned.folder}"))
     mode = choose(again, unlearned(again, examples)).mode
     found = _asked(again, task)
