@@ -13,6 +13,7 @@ from rung.config import Config
 from rung.errors import ConfigError, KnowledgeError
 from rung.project import Project
 from rung.workspace import workspace as w
+from rung.workspace.searching import searching
 
 TOML = '[project]\ncases = "cases.jsonl"\nexamples = "examples.jsonl"\n[knowledge]\nembedder = "hashing"\nindex = "exact"\nk = 2\n'
 
@@ -49,7 +50,7 @@ def test_auto_measures_on_the_examples_and_shows_its_evidence(project: Path) -> 
     ws = w.open_workspace(project)
     synced = w.sync_knowledge(ws)
     assert synced is not None
-    source = w.searching(ws, synced[0])
+    source = searching(ws, synced[0])
     assert source.mode == choice["mode"] != "auto"
     assert choice["mode"] in source.id
     assert source.find("What is the price of part 7?").hits

@@ -24,6 +24,7 @@ from rung.knowledge.fusion import fused, fusion
 from rung.knowledge.indexes import LAYOUT, StoredIndex, open_index
 from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
+from rung.knowledge.reading import page_at
 from rung.knowledge.state import Held, State, SyncReport, compared, read_state, write_state
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
@@ -34,6 +35,8 @@ __all__ = ["Knowledge", "SyncReport", "legs", "narrowed", "open_knowledge", "sea
 
 POOL = 100  # candidates that each leg brings to the fusion
 BATCH = 64  # texts embedded between two reports of progress
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UNWRITABLE = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
 KEPT = "the last good state is still in place"
 Progress = Callable[[int, int, str], None]
 
@@ -83,6 +86,12 @@ class Knowledge:
     def passages(self) -> Iterator[Passage]:
         """All passages in order of document and start."""
         return self.index.passages(self.only)
+
+    def pages(self, passage: Passage) -> tuple[int, int] | None:
+        """First and last page, or slide, of a passage; None where its format has none."""
+        held = self.state.documents.get(passage.document)
+        first = page_at(held.meta, passage.start) if held else None
+        return (first, page_at(held.meta, passage.end - 1) or first) if held and first else None
 
     def recall(self, path: str, digest: str) -> Document | None:
         """A document as it was read before, if its bytes are still the same: `read_folder` need not parse it again."""
@@ -139,12 +148,19 @@ def sync(
     if len(new) < len(documents):
         raise DataError("two documents have the same path", "give each document a path of its own")
     of = {path: labels(document, lists) for path, document in new.items()}
-    with _alone(knowledge.folder):
-        _refresh(knowledge)
-        report = compared(knowledge.state.documents, documents, of)
-        if report.added or report.changed or report.removed or report.renamed or report.relabelled:
-            _change(knowledge, new, of, report.relabelled, progress)
+    _refresh(knowledge)
+    report = compared(knowledge.state.documents, documents, of)
+    if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
+        with _alone(knowledge.folder):
+            _refresh(knowledge)
+            report = compared(knowledge.state.documents, documents, of)
+            if _differs(report):
+                _change(knowledge, new, of, report.relabelled, progress)
     return replace(report, skipped=tuple(skipped))
+
+
+def _differs(report: SyncReport) -> bool:
+    return bool(report.added or report.changed or report.removed or report.renamed or report.relabelled)
 
 
 def search(knowledge: Knowledge, query: str, k: int, mode: str = "hybrid") -> list[Hit]:
@@ -177,6 +193,8 @@ def _change(
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
+    if any(not document.text for document in fresh):  # told unchanged, but another process removed it since
+        raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
     passages = [passage for document in fresh for passage in chunk(document, knowledge.embedder.count, knowledge.passage_tokens)]
     vectors = _vectors(knowledge, gone, passages, progress)
     same, rows = knowledge.index.stored(relabelled)
@@ -223,6 +241,8 @@ def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredInd
     try:
         return open_index(kind, home / "index", dimensions, state.index)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            raise _refused(home, error) from error
         raise KnowledgeError(f"the index in {home} can't be opened: {error}", f"delete {home} and run `rung index`") from None
 
 
@@ -255,9 +275,10 @@ def _alone(folder: Path) -> Iterator[None]:
 def _refused(folder: Path, error: Exception) -> KnowledgeError:
     full = ("no space left", "file too large", "quota exceeded")
     number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(words in str(error).lower() for words in full):
+    if number in FULL or any(words in str(error).lower() for words in full):
         return KnowledgeError(f"the disk is full, {folder} can't be written", f"free some space and run again; {KEPT}")
-    return KnowledgeError(f"{folder} can't be written: {error}", f"make it writable and run again; {KEPT}")
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return KnowledgeError(f"{folder} can't be written: {said}", f"make it writable and run again; {KEPT}")
 
 
 def _named(told: object) -> str:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from rung.config import Config, read_config
+from rung.config import Config, PromptConfig, read_config
 from rung.errors import ConfigError, DataError
 from rung.types import Case, ChatModel, Embedder, Settings
 
 if TYPE_CHECKING:
     from rung.approach.policy import Policy
     from rung.approach.prompt import PromptStyle
-    from rung.approach.source import Search
     from rung.knowledge.access import Lists
+    from rung.knowledge.gather import Place
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
     from rung.measure.score import Task
@@ -48,7 +50,10 @@ class Workspace:
 
 def open_workspace(folder: Path, user: str = "", where: Sequence[str] = ()) -> Workspace:
     """The project in `folder`, as this user sees it. ConfigError where `rung.toml` is missing or wrong."""
+    from rung.approach.ladder import check_rungs
+
     config = read_config(folder / "rung.toml")
+    check_rungs(config.project.rungs)
     if user and not config.access.on:
         raise ConfigError(f"access lists are off, so nothing is kept from '{user}' or anybody else", "set on = true under [access]")
     return Workspace(folder, config, user, tuple(where))
@@ -90,38 +95,27 @@ def labels(ws: Workspace) -> list[str]:
 def read_json(path: Path) -> object:
     """A JSON file's value. DataError with the line that is wrong."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise DataError(f"there is no file {path}", "mend the name in rung.toml or write the file") from None
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}", "check that it is a file you may read") from None
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON: {error}", "mend that line") from None
 
 
 def embedder(ws: Workspace) -> Embedder:
-    """The embedder that the configuration names."""
+    """The embedder that the configuration names; a relative `hf:` folder is the project's. ConfigError where privacy forbids it."""
     from rung.knowledge.embedders import load
 
-    return load(_located(ws, ws.config.knowledge.embedder))
+    spec = ws.config.knowledge.embedder
+    if ws.config.limits.private and remote(spec):
+        sentence = f"the project is private, and the embedder '{spec}' would send its documents to another machine"
+        raise ConfigError(sentence, "choose minilm or hf:<folder>, or take private out of [limits]")
+    return load(located(ws, spec))
 
 
-def searching(ws: Workspace, knowledge: Knowledge) -> Search:
-    """The search that the configuration describes, for serving and for the rows of a training alike."""
-    from rung.approach.source import Search
-    from rung.knowledge.rerankers import load
-
-    settings = ws.config.knowledge
-    reranker = load(_located(ws, settings.reranker)) if settings.reranker else None
-    return Search(knowledge, settings.k, mode(ws, knowledge), reranker, settings.rerank)
-
-
-def mode(ws: Workspace, knowledge: Knowledge) -> str:
-    """How passages are ranked; what was chosen for this knowledge where the configuration says `auto`."""
-    from rung.knowledge.choice import resolved
-
-    return resolved(knowledge.choice, ws.config.knowledge.mode)
-
-
-def _located(ws: Workspace, spec: str) -> str:
+def located(ws: Workspace, spec: str) -> str:
     """A spec whose folder is found from the project's own, and `tuned:<hash>` among what was trained here."""
     kind, _, name = spec.partition(":")
     if kind not in ("hf", "tuned"):
@@ -130,20 +124,67 @@ def _located(ws: Workspace, spec: str) -> str:
     return f"{kind}:{near}" if near.is_dir() else spec
 
 
-def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledge, SyncReport] | None:
-    """Read the documents and bring the index up to date, and what changed; None where the project has no documents.
+def remote(spec: str) -> bool:
+    """Whether a model or an embedder may run on another machine: an endpoint whose host is not this one by name."""
+    host = urlsplit(spec.removeprefix("endpoint:").rpartition("@")[2]).hostname or ""
+    return spec.startswith("endpoint:") and host not in ("localhost", "::1") and not host.startswith("127.")
 
-    The knowledge is what the workspace's user may see of it, and what meets the conditions.
+
+def places(ws: Workspace) -> list[Place]:
+    """Where the project's documents come from: its folder under their own paths, then each source under its name.
+
+    The project's own files are kept apart, wherever they lie: a held-out answer must not be found by search.
     """
-    from rung.knowledge.knowledge import narrowed, open_knowledge, sync
-    from rung.knowledge.read import read_folder
+    from hashlib import sha256
 
-    settings = ws.config.knowledge
-    if not settings.folder:
+    from rung.knowledge.gather import Place
+    from rung.knowledge.origins import open_origin
+    from rung.knowledge.read import VERSION
+    from rung.sources import FolderSource, RowsSource
+
+    settings, found = ws.config.knowledge, []
+    if settings.default_folder:
+        source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
+        origin = open_origin(source, ws.folder, ws.home)
+        found.append(Place("", origin, f"{VERSION} {settings.default_folder}", apart=_own_files(ws, source.path)))
+    for one in settings.sources:
+        if isinstance(one, RowsSource) and (ws.folder / one.path).name in _own_files(ws, str(Path(one.path).parent)):
+            raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
+        told = sha256(f"{VERSION} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
+        origin = open_origin(one, ws.folder, ws.home / "knowledge")
+        found.append(Place(one.name, origin, told, one.every, _own_files(ws, getattr(one, "path", ""))))
+    return found
+
+
+def _own_files(ws: Workspace, path: str) -> frozenset[str]:
+    """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
+    project, root = ws.config.project, (ws.folder / path).resolve()
+    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema)
+    own = [(ws.folder / name).resolve() for name in names if name]
+    tops = [root, *(parent for parent in (root, *root.parents) if (parent / ".git").exists())][:2]
+    return frozenset(file.relative_to(top).as_posix() for top in tops for file in own if file.is_relative_to(top))
+
+
+def sync_knowledge(ws: Workspace, progress: Progress = silent, *, fresh: bool = False) -> tuple[Knowledge, SyncReport] | None:
+    """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
+
+    Unless `fresh`, a source is not asked again within the seconds that it names as `every`. The knowledge is what the
+    workspace's user may see of it, and what meets the conditions.
+    """
+    from rung.knowledge.gather import gather, read_seen, write_seen
+    from rung.knowledge.knowledge import narrowed, open_knowledge, sync
+
+    settings, found, note = ws.config.knowledge, places(ws), ws.home / "knowledge" / "seen.json"
+    if not found:
         return None
-    documents, skipped = read_folder(ws.folder / settings.folder)
     knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
-    report = sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total), lists(ws))
+    before = read_seen(note)
+    gathered = gather(found, before, knowledge.state.documents, fresh=fresh, progress=lambda done, total, _: progress("read", done, total))
+    held = lists(ws)
+    report = sync(knowledge, gathered.documents, gathered.skipped, lambda done, total, what: progress("index", done, total), held)
+    if gathered.seen != before:
+        with suppress(OSError):  # it only saves work
+            write_seen(note, gathered.seen)
     if settings.mode == "auto":
         from rung.workspace.choose import keep_choice
 
@@ -200,7 +241,8 @@ def style(ws: Workspace) -> PromptStyle:
 
     system, project = ws.config.prompt.system, ws.config.project
     if project.task == "classify":
-        system = f"Answer with one label: {', '.join(labels(ws))}."
+        own = f"{system} " if system != PromptConfig().system else ""  # the default speaks of passages, which few labels need
+        system = f"{own}Answer with one label: {', '.join(labels(ws))}."
     elif project.task == "extract":
         schema = read_json(ws.folder / project.json_schema) if project.json_schema else {}
         keys = list(schema.get("properties", {})) if isinstance(schema, dict) else []
