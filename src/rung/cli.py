@@ -69,16 +69,17 @@ def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
     show_check(check_project(folder), as_json)
 
 
-@app.command(epilog="Example: `rung index shop`")
+@app.command(epilog='Example: `rung index shop --explain "How long is the warranty?"`')
 def index(
     folder: Folder = Path(),
+    explain: Annotated[str, typer.Option(help="A question: show each passage's ranks and scores, and why it was found or not.")] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the index up to date with the documents."""
     from rung.show import index_and_show, watch_and_show
 
-    watch_and_show(folder, as_json) if watch else index_and_show(folder, as_json)
+    watch_and_show(folder, as_json) if watch else index_and_show(folder, as_json, explain)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')
@@ -100,12 +101,16 @@ def ask(
 def train(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.", autocompletion=_trained)] = "tuned",
+    embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
-    from rung.show import train_and_show
+    from rung.show import train_and_show, tune_and_show
 
-    train_and_show(folder, rung, as_json)
+    if embedder:
+        tune_and_show(folder, as_json)
+    else:
+        train_and_show(folder, rung, as_json)
 
 
 @app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 from rung.approach.approach import Approach, answer_all
 from rung.approach.ladder import LADDER, check_rungs
 from rung.approach.policy import Policy
-from rung.approach.source import Everything, Nearest, Nothing, Search, Source, nearest
+from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
 from rung.errors import ModelError, TuningError
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
+from rung.workspace.searching import mode, searching
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -131,13 +132,12 @@ def _source(parts: Parts, name: str) -> Source:
 
 
 def _open_source(parts: Parts, name: str) -> Source:
-    settings = parts.ws.config.knowledge
     if name == "nothing":
         return Nothing()
     if name == "nearest":
         return _nearest(parts)
     assert parts.knowledge is not None, "unavailable() is asked first"
-    return Everything(parts.knowledge) if name == "everything" else Search(parts.knowledge, settings.k, settings.mode)
+    return Everything(parts.knowledge) if name == "everything" else searching(parts.ws, parts.knowledge)
 
 
 def _nearest(parts: Parts) -> Nearest:
@@ -222,6 +222,7 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
         "model": f"{ws.config.model.name} ({_model(parts, 'base')[0].id})",
         "documents": f"{len(parts.knowledge.documents()) if parts.knowledge else 0} read, {skipped} skipped",
         "knowledge": parts.knowledge.version if parts.knowledge else "none",
+        "search": mode(ws, parts.knowledge) if parts.knowledge else "none",
         "cases": str(len(parts.cases)),
         "examples": str(len(parts.examples)),
         "seed": str(ws.config.project.seed),
@@ -232,7 +233,7 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
     config = ws.config.model_dump(mode="json", exclude={"limits": True, "prices": True, "project": {"bar": True, "rungs": True}})
-    made = {name: facts[name] for name in ("model", "knowledge", "rung")}
+    made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 

@@ -49,11 +49,18 @@ class KnowledgeConfig(Section):
 
     folder: str = Field("docs", description="folder of documents; empty for none; unset, it is read only where there are no sources")
     sources: Sources = Field((), description="more places that documents come from: `[[knowledge.sources]]` tables, see below")
-    embedder: str = Field("minilm", description="minilm, hashing, hf:<name or folder> or endpoint:<model>@<url>")
+    embedder: str = Field("minilm", description="minilm, tuned:<hash or folder>, hashing, hf:<name or folder> or endpoint:<model>@<url>")
     index: Literal["lance", "exact"] = Field("lance", description="where vectors and full text live")
     passage_tokens: int = Field(200, ge=16, description="longest passage, in the embedder's tokens")
     k: int = Field(5, ge=1, le=100, description="passages put before the model")
-    mode: Literal["hybrid", "dense", "words"] = Field("hybrid", description="how passages are ranked")
+    mode: str = Field(
+        "hybrid",
+        pattern=r"^(hybrid|dense|words|auto|(min-max|z-score):(0|1|0?\.\d+|1\.0+)|rank:[1-9]\d*)$",
+        description="how passages are ranked: hybrid, dense, words, auto (measured, the choice is kept beside the index), "
+        "or one way such as z-score:0.4",
+    )
+    reranker: str = Field("", description="hf:<name or folder> of a cross-encoder that ranks the best passages again; empty for none")
+    rerank: int = Field(30, ge=1, le=100, description="passages that the reranker reads")
 
     @field_validator("sources")
     @classmethod

@@ -17,6 +17,8 @@ from rung.workspace.workspace import Progress, open_workspace
 
 if TYPE_CHECKING:
     from rung.climb import Climb
+    from rung.knowledge.choice import Choice
+    from rung.knowledge.explain import Explanation
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.types import Answer
     from rung.workspace.check import Checked
@@ -85,19 +87,51 @@ def show_check(checked: Checked, as_json: bool) -> None:
         print(f"warning: {warning}")
 
 
-def index_and_show(folder: Path, as_json: bool) -> None:
-    """Sync the index and say what changed."""
+def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
+    """Sync the index and say what changed and how it is searched; with a question, why each passage is found or not."""
+    from rung.knowledge.choice import read_choice
+    from rung.knowledge.explain import explain
     from rung.workspace.workspace import sync_knowledge
 
+    ws = open_workspace(folder)
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(open_workspace(folder), bar, fresh=True)
+        synced = sync_knowledge(ws, bar, fresh=True)
     if synced is None:
         raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
     knowledge, report = synced
+    settings = ws.config.knowledge
+    choice = read_choice(knowledge.choice) if settings.mode == "auto" else None
+    explanation = explain(knowledge, question, settings.k, settings.mode) if question else None
     if as_json:
-        print_json(asdict(report) | {"version": knowledge.version})
-    else:
-        _show_sync(report, knowledge.version)
+        told: dict[str, object] = asdict(report) | {"version": knowledge.version}
+        told |= {"choice": asdict(choice)} if choice else {}
+        print_json(told | ({"explanation": asdict(explanation)} if explanation else {}))
+        return
+    _show_sync(report, knowledge.version)
+    if choice:
+        _show_choice(choice)
+    if explanation:
+        _show_explanation(explanation)
+
+
+def _show_choice(choice: Choice) -> None:
+    print(f"ranked by {choice.mode}: {choice.why} (nDCG@10 on {choice.questions})")
+    for row in choice.candidates:
+        print(f"  {row.mode:<12} {row.ndcg:.3f}  95 % interval {row.low:.3f} to {row.high:.3f}")
+
+
+def _show_explanation(explanation: Explanation) -> None:
+    from rung.knowledge.explain import BY
+
+    print(f"ranked by {explanation.mode}")
+    for row in explanation.rows:
+        headings = " > ".join(row.hit.passage.headings)
+        print(f"{row.place or '-':>3}  {row.hit.score:.3f}  {row.hit.passage.document}: {headings}")
+        for name, leg in row.legs.items():
+            print(f"       by {BY[name]}: rank {leg.rank}, score {leg.score:.3f}")
+        print(f"       {row.why}")
+        if row.hit.folded:
+            print(f"       copies of it: {', '.join(row.hit.folded)}")
 
 
 def watch_and_show(folder: Path, as_json: bool) -> None:
@@ -186,6 +220,25 @@ def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
         print_json({"adapter": str(adapter), "losses": losses})
     else:
         print(f"adapter: {adapter}")
+
+
+def tune_and_show(folder: Path, as_json: bool) -> None:
+    """Train the embedder and say what it gained and how to use it."""
+    from rung.workspace.embedding import tune_embedder
+
+    with progress(quiet=as_json) as bar:
+        done = tune_embedder(open_workspace(folder), bar)
+    if as_json:
+        print_json(done)
+        return
+    gained = done.gained
+    print(f"embedder: {done.folder}")
+    print(f"mean reciprocal rank on {gained.n} questions set aside: {done.base:.3f} before, {done.tuned:.3f} after")
+    print(f"gained {gained.estimate:+.3f}, 95 % interval {gained.low:+.3f} to {gained.high:+.3f}")
+    if done.unseen and done.unseen.n < gained.n:
+        new = done.unseen
+        print(f"on the {new.n} about documents not trained on: {new.estimate:+.3f}, {new.low:+.3f} to {new.high:+.3f}")
+    print(f'to use it, write embedder = "{done.spec}" under [knowledge]; the index stays as it is')
 
 
 def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "") -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rung.knowledge.embedders.hashing import Hashing
-from rung.knowledge.knowledge import open_knowledge, search, sync
+from rung.knowledge.knowledge import legs, open_knowledge, sync
 from rung.knowledge.read import read_document
 from rung.types import Document
 
@@ -61,7 +61,7 @@ def whole(folder: Path, kind: str) -> None:
     for path in knowledge.documents():
         assert "".join(passage.text for passage in passages if passage.document == path) == edition(turn)[0].text
     for mode in ("dense", "words"):
-        assert len(search(knowledge, f"edition {turn} of the page", 100, mode)) == len(passages)
+        assert len(legs(knowledge, f"edition {turn} of the page", 100, (mode,))[mode]) == len(passages)
 
 
 def kill_often(folder: Path, kind: str, times: int) -> None:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.errors import ConfigError, DataError, KnowledgeError, MissingExtra
+from rung.errors import DataError, KnowledgeError, MissingExtra
 from rung.knowledge.access import Lists, allows, conditions, labels
+from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
 from rung.knowledge.chunk import chunk, searchable
-from rung.knowledge.fusion import by_score
+from rung.knowledge.fold import folded
+from rung.knowledge.fusion import fused, fusion
 from rung.knowledge.indexes import LAYOUT, StoredIndex, open_index
 from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
@@ -29,10 +31,9 @@ from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 if TYPE_CHECKING:
     from rung.types import Vectors
 
-__all__ = ["Knowledge", "SyncReport", "narrowed", "open_knowledge", "search", "seen", "sync"]
+__all__ = ["Knowledge", "SyncReport", "legs", "narrowed", "open_knowledge", "search", "seen", "sync"]
 
 POOL = 100  # candidates that each leg brings to the fusion
-WEIGHTS = {"dense": 0.5, "words": 0.5}  # chosen on SciFact's train queries, see bench/retrieval.py
 BATCH = 64  # texts embedded between two reports of progress
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNWRITABLE = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -61,6 +62,11 @@ class Knowledge:
         held = sorted((path, held.hash) for path, held in self.state.documents.items())
         told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED]
         return _named(told if self.only == ALL else [*told, *self._seen()])
+
+    @property
+    def choice(self) -> Path:
+        """The file that keeps the chosen way to rank; embedders that share an index have one each."""
+        return self.folder / f"choice-{_named([self.embedder.id])}.json"
 
     def _seen(self) -> list[object]:
         """All that decides what the filter lets through."""
@@ -103,7 +109,8 @@ def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passa
     `passage_tokens` is the longest passage in the embedder's tokens. Raises KnowledgeError where what is kept is damaged.
     """
     longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
-    home = folder / _named([index, embedder.id, longest, READ, CHUNKED, LAYOUT])
+    stored_as = getattr(embedder, "stored_as", embedder.id)  # two embedders may differ in the questions alone
+    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT])
     state = read_state(home)
     return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state)
 
@@ -157,23 +164,26 @@ def _differs(report: SyncReport) -> bool:
 
 
 def search(knowledge: Knowledge, query: str, k: int, mode: str = "hybrid") -> list[Hit]:
-    """The k best passages, best first, each with its rank in the legs that found it.
+    """The k best passages, best first, each with its rank in the legs that found it and the documents of its copies.
 
-    `dense` ranks by cosine, `words` by BM25, `hybrid` sums both, scaled to [0, 1]. Raises ConfigError for another mode.
+    `dense` ranks by cosine, `words` by BM25, `hybrid` sums both, scaled to [0, 1]; `auto` is what was chosen by measuring
+    on this knowledge, and `rung.knowledge.fusion` names the others. Raises ConfigError for another mode.
     """
-    if mode not in ("hybrid", "dense", "words"):
-        raise ConfigError(f"'{mode}' is no way to search", "write hybrid, dense or words")
-    legs: dict[str, list[Hit]] = {}
-    depth = max(k, POOL) if mode == "hybrid" else k
-    if not knowledge.state.documents or k < 1:
-        return []
-    if mode != "words":
-        legs["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
-    if mode != "dense":
-        legs["words"] = knowledge.index.words(query, depth, knowledge.only)
-    if mode == "hybrid":
-        return by_score(legs, WEIGHTS)[:k]
-    return [replace(hit, legs={mode: rank}) for rank, hit in enumerate(legs[mode], 1)]
+    how = fusion(resolved(knowledge.choice, mode))
+    found = legs(knowledge, query, max(k, POOL), how.legs) if k > 0 else {}
+    return folded(fused(found, how), k, lambda path: knowledge.state.documents[path].hash)
+
+
+def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("dense", "words")) -> dict[str, list[Hit]]:
+    """What each search brings by itself, best first, at most `depth` passages each."""
+    found: dict[str, list[Hit]] = {name: [] for name in names}
+    if not knowledge.state.documents:
+        return found
+    if "dense" in found:
+        found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
+    if "words" in found:
+        found["words"] = knowledge.index.words(query, depth, knowledge.only)
+    return found
 
 
 def _change(

@@ -50,10 +50,14 @@ def answer_from_json(value: Mapping[str, Json]) -> Answer:
             **value,
             "citations": tuple(_citation(one) for one in value["citations"]),
             "sentences": tuple(_sentence(one) for one in value.get("sentences", ())),
-            "hits": tuple(Hit(_passage(one["passage"]), one["score"], one["legs"]) for one in value["hits"]),
+            "hits": tuple(_hit(one) for one in value["hits"]),
             "usage": Usage(**value["usage"]),
         }
     )
+
+
+def _hit(value: Mapping[str, Json]) -> Hit:
+    return Hit(_passage(value["passage"]), value["score"], value["legs"], tuple(value.get("folded", ())))
 
 
 def _citation(value: Mapping[str, Json]) -> Citation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from rung.errors import RungError, TuningError
 from rung.types import Case
 from rung.workspace import workspace as w
+from rung.workspace.searching import searching
 from rung.workspace.workspace import Progress, Workspace
 
 if TYPE_CHECKING:
@@ -79,14 +81,13 @@ def _writing(adapters: Path) -> Iterator[None]:
 
 
 def _raft(ws: Workspace, knowledge: Knowledge) -> TrainingSource:
-    from rung.knowledge.knowledge import search
     from rung.tuning.rows import raft_source
 
-    settings = ws.config.knowledge
+    source = searching(ws, knowledge)
     return raft_source(
-        lambda question, k: search(knowledge, question, k, settings.mode),
+        lambda question, k: list(replace(source, k=k).find(question).hits),
         knowledge.passages(),
         ws.config.tuning.gold_probability,
-        settings.k,
+        source.k,
         ws.config.project.seed,
     )

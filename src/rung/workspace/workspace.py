@@ -112,9 +112,16 @@ def embedder(ws: Workspace) -> Embedder:
     if ws.config.limits.private and remote(spec):
         sentence = f"the project is private, and the embedder '{spec}' would send its documents to another machine"
         raise ConfigError(sentence, "choose minilm or hf:<folder>, or take private out of [limits]")
-    if spec.startswith("hf:") and (ws.folder / spec[3:]).is_dir():
-        spec = f"hf:{ws.folder / spec[3:]}"
-    return load(spec)
+    return load(located(ws, spec))
+
+
+def located(ws: Workspace, spec: str) -> str:
+    """A spec whose folder is found from the project's own, and `tuned:<hash>` among what was trained here."""
+    kind, _, name = spec.partition(":")
+    if kind not in ("hf", "tuned"):
+        return spec
+    near = ws.home / "embedders" / name if kind == "tuned" and "/" not in name else ws.folder / name
+    return f"{kind}:{near}" if near.is_dir() else spec
 
 
 def remote(spec: str) -> bool:
@@ -178,6 +185,10 @@ def sync_knowledge(ws: Workspace, progress: Progress = silent, *, fresh: bool = 
     if gathered.seen != before:
         with suppress(OSError):  # it only saves work
             write_seen(note, gathered.seen)
+    if settings.mode == "auto":
+        from rung.workspace.choose import keep_choice
+
+        keep_choice(knowledge, examples(ws), lambda done, total: progress("choose how to rank", done, total))
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
 
