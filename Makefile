@@ -17,10 +17,10 @@ demo: .venv/installed
 	$(BIN)/rung climb examples/harbor
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 test-all: .venv/installed
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow'
 
 lint: .venv/installed
 	$(BIN)/ruff check src tests bench bundled examples docs
