@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -107,7 +108,7 @@ def test_killed_and_started_again_gives_the_same_weights(base: Path, tmp_path: P
         "train(Path(sys.argv[1]), TRAINING, HELD, RECIPE, Path(sys.argv[2]), {}, 'base', lambda d, t: time.sleep(0.2))\n"
     )
     here = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-    path = {"PYTHONPATH": ":".join(here), "PATH": "", "HF_HUB_OFFLINE": "1"}
+    path = {**os.environ, "PYTHONPATH": ":".join(here)}  # the same number of threads, too: it decides the last bits
     process = subprocess.Popen([sys.executable, "-c", code, str(base), str(tmp_path / "killed"), here[0]], env=path)
     deadline = time.monotonic() + 90
     while not list((tmp_path / "killed").glob("*.partial/resume.pt")):
