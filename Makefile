@@ -20,7 +20,7 @@ test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 test-all: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow'
+	OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow'
 
 lint: .venv/installed
 	$(BIN)/ruff check src tests bench bundled examples docs

@@ -139,6 +139,7 @@ def policy_exercise(r: Random, level: Level) -> Exercise:
     stated: dict[str, set[str]] = {}
     for b in branches:
         stated.setdefault(b.question, set()).add(b.value)
-    unique = {b.question: b for b in branches if len(stated[b.question]) == 1}
+    # A question that already holds its answer ("two" in "after two years") would teach nothing.
+    unique = {b.question: b for b in branches if len(stated[b.question]) == 1 and not (b.value and b.value in b.question)}
     chosen = r.sample(list(unique.values()), min(len(unique), level.branches + 2))
     return Exercise(form.system(r), form.shots(r, len(passages) > 3), tuple(passages), tuple(chosen))
