@@ -47,7 +47,11 @@ class KnowledgeConfig(Section):
 
     folder: str = Field("docs", description="folder of documents; empty for none")
     embedder: str = Field("minilm", description="minilm, hashing, hf:<name or folder> or endpoint:<url>")
-    index: Literal["lance", "exact"] = Field("lance", description="where vectors and full text live")
+    index: str = Field(
+        "lance",
+        pattern="^(exact|(lance|postgres)(:.+)?)$",
+        description="where vectors and full text live: lance, lance:s3://BUCKET/FOLDER, postgres:URL or exact",
+    )
     passage_tokens: int = Field(200, ge=16, description="longest passage, in the embedder's tokens")
     k: int = Field(5, ge=1, le=100, description="passages put before the model")
     mode: Literal["hybrid", "dense", "words"] = Field("hybrid", description="how passages are ranked")

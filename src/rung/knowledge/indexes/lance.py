@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.knowledge.chunk import searchable
+from rung.knowledge.indexes.place import place
 from rung.types import ALL, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ COLUMNS = ["id", "document", "start", "end", "text", "headings"]
 NAME = "passages"
 TIES = 10  # more than asked for, so that passages of equal score are ranked by id and not by where they are stored
 NEVER = timedelta(days=36500)  # compact only: until the new state is noted, the old version must stay, however old
-KEEP = timedelta(days=1)  # how long a reader may go on with a state that a commit has followed
+SLACK = timedelta(seconds=10)  # LanceDB reads the clock again after us, and must not take the oldest version that is kept
 
 
 @dataclass
@@ -63,10 +64,16 @@ class Lance:
         if self.table.count_rows():
             self.table.create_index("searchable", config=FTS(stem=True, remove_stop_words=True), replace=True)
 
-    def tidy(self) -> None:
-        """Delete the versions of earlier days. Only to be called when the last commit's state has been noted."""
-        if self.table is not None:
-            self.database.open_table(NAME).optimize(cleanup_older_than=KEEP)
+    def tidy(self, keep: Sequence[str] = ()) -> None:
+        """Delete the versions before the oldest of `keep`. Only to be called when the last commit's state has been noted."""
+        if self.table is None:
+            return
+        oldest = min([self.table.version, *(int(state) for state in keep)])
+        made = {version["version"]: version["timestamp"] for version in self.table.list_versions()}
+        if any(version < oldest for version in made) and oldest in made:
+            age = max(datetime.now() - made[oldest], timedelta(milliseconds=1))
+            age += timedelta(0) if oldest == max(made) else SLACK  # the latest it never takes
+            self.database.open_table(NAME).optimize(cleanup_older_than=age)
 
     def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
         """The k nearest by cosine, by an exact scan of what the filter lets through."""
@@ -106,12 +113,15 @@ class Lance:
         return self.table is None or not self.table.count_rows()
 
 
-def open_state(folder: Path, dimensions: int, state: str) -> Lance:
-    """The table at the version `state`, or an empty one. OSError, RuntimeError or ValueError where it is damaged."""
+def open_state(folder: Path, dimensions: int, state: str, where: str = "") -> Lance:
+    """The table at the version `state`, or an empty one. OSError, RuntimeError or ValueError where it is damaged.
+
+    `where` is a folder on storage that speaks S3, such as s3://bucket/folder; keys and endpoint come from the AWS_* variables.
+    """
     import lancedb
 
     folder.mkdir(parents=True, exist_ok=True)
-    database = lancedb.connect(str(folder))
+    database = lancedb.connect(f"{where.rstrip('/')}/{place(folder)}" if where else str(folder))
     if not state:
         return Lance(database, None, dimensions)
     table = database.open_table(NAME)
