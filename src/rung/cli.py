@@ -20,6 +20,7 @@ app = typer.Typer(
 Folder = Annotated[Path, typer.Argument(help="The project's folder, which holds rung.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 User = Annotated[str, typer.Option("--as", help="With access lists: the user on whose behalf documents are read.", metavar="USER")]
+At = Annotated[str, typer.Option(help="The knowledge as it was at this version; the start of one will do.", metavar="VERSION")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Requests side by side (endpoint) or threads (local model).")]
 
 
@@ -42,11 +43,17 @@ def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
 
 
 @app.command(epilog="Example: `rung index shop`")
-def index(folder: Folder = Path(), as_json: AsJson = False) -> None:
-    """Bring the index up to date with the documents."""
-    from rung.show import index_and_show
+def index(
+    folder: Folder = Path(),
+    listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
+    at: At = "",
+    purge: Annotated[bool, typer.Option(help="Delete all earlier versions, and what was deleted since with them.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the index up to date with the documents, or show its history."""
+    from rung.show import history_and_show, index_and_show
 
-    index_and_show(folder, as_json)
+    history_and_show(folder, as_json, at, purge=purge) if listed or at or purge else index_and_show(folder, as_json)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')
@@ -56,12 +63,13 @@ def ask(
     rung: Annotated[str, typer.Option(help="Which rung answers.")] = "rag",
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
+    at: At = "",
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, streamed, and show the sources."""
     from rung.show import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()))
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`")
@@ -82,12 +90,13 @@ def climb(
     rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.")] = None,
     workers: Workers = None,
     user: User = "",
+    at: At = "",
     as_json: AsJson = False,
 ) -> None:
     """Measure every rung on the held-out cases, decide, and write the report."""
     from rung.show import climb_and_show
 
-    climb_and_show(folder, tuple(rung or ()), workers, as_json, user)
+    climb_and_show(folder, tuple(rung or ()), workers, as_json, user, at)
 
 
 @app.command(epilog="Example: `rung report shop`")

@@ -52,6 +52,7 @@ class KnowledgeConfig(Section):
         pattern="^(exact|(lance|postgres)(:.+)?)$",
         description="where vectors and full text live: lance, lance:s3://BUCKET/FOLDER, postgres:URL or exact",
     )
+    keep_days: float = Field(30, ge=0, description="how long earlier states can be opened again; 0 keeps none")
     passage_tokens: int = Field(200, ge=16, description="longest passage, in the embedder's tokens")
     k: int = Field(5, ge=1, le=100, description="passages put before the model")
     mode: Literal["hybrid", "dense", "words"] = Field("hybrid", description="how passages are ranked")

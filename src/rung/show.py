@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rung.workspace.check import Checked
 
 
+KEPT = "; its last good version stays"
+
+
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Progress]:
     """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere.
@@ -101,22 +104,44 @@ def index_and_show(folder: Path, as_json: bool) -> None:
         _show_sync(report, knowledge.version)
 
 
+def history_and_show(folder: Path, as_json: bool, at: str, *, purge: bool) -> None:
+    """The versions that can be opened again, or one of them with its documents; or none any more. Documents are not read."""
+    from rung.knowledge import knowledge as k
+    from rung.workspace.workspace import held_knowledge
+
+    knowledge = held_knowledge(open_workspace(folder))
+    if purge:
+        k.purge(knowledge)
+    if at:
+        opened = k.reopened(knowledge, at)
+        held = opened.documents()
+        print_json({"version": opened.version, "documents": dict(held)}) if as_json else print("\n".join([opened.version, *sorted(held)]))
+        return
+    moments = k.history(knowledge)
+    if as_json:
+        print_json([asdict(moment) for moment in moments])
+        return
+    for moment in moments:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment.since))
+        print(f"{moment.version}  {since}  {moment.documents} documents{'' if moment.until else ', the present'}")
+
+
 def _show_sync(report: SyncReport, version: str) -> None:
     counts = {name: len(value) if isinstance(value, (tuple, list)) else value for name, value in asdict(report).items()}
     print(", ".join(f"{count} {name}" for name, count in counts.items()))
     for skipped in report.skipped:
-        print(f"  skipped {skipped.path}: {skipped.reason}")
+        print(f"  skipped {skipped.path}: {skipped.reason}{KEPT if skipped.path in report.kept else ''}")
     print(f"knowledge: {version}")
 
 
-def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = ()) -> None:
+def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = (), at: str = "") -> None:
     """Answer as it is spoken, then the sources it stands on."""
     from rung.approach.approach import answer_stream
     from rung.climb import open_rung
     from rung.types import Answer
 
     with progress(quiet=as_json) as bar:
-        ready = open_rung(open_workspace(folder, user, where), rung, bar)
+        ready = open_rung(open_workspace(folder, user, where, at), rung, bar)
     started = False
     for piece in answer_stream(ready, question):
         if isinstance(piece, Answer):
@@ -167,13 +192,13 @@ def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
         print(f"adapter: {adapter}")
 
 
-def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "") -> None:
+def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "", at: str = "") -> None:
     """Climb, print the table, the time of each stage, the verdict and the report's path."""
     from rung import climb as climbing
 
     started = time.perf_counter()
     with progress(quiet=as_json) as bar:
-        done = climbing.climb(open_workspace(folder, user), bar, rungs, workers)
+        done = climbing.climb(open_workspace(folder, user, (), at), bar, rungs, workers)
         path = climbing.report(done)
     if as_json:
         print_json(climbing.as_json(done) | {"report": str(path)})

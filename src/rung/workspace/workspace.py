@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rung.measure.score import Task
     from rung.measure.verdict import Limits
     from rung.tuning.recipe import Recipe
+    from rung.types import Filter
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, out of how much
 
@@ -38,6 +39,7 @@ class Workspace:
     config: Config
     user: str = ""  # "" is somebody unknown
     where: tuple[str, ...] = ()  # conditions on the documents' metadata
+    at: str = ""  # the version of the knowledge; "" is the present, brought up to date
 
     @property
     def home(self) -> Path:
@@ -45,12 +47,12 @@ class Workspace:
         return self.folder / ".rung"
 
 
-def open_workspace(folder: Path, user: str = "", where: Sequence[str] = ()) -> Workspace:
-    """The project in `folder`, as this user sees it. ConfigError where `rung.toml` is missing or wrong."""
+def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: str = "") -> Workspace:
+    """The project in `folder`, as this user sees it, with the knowledge of version `at`. ConfigError for a bad `rung.toml`."""
     config = read_config(folder / "rung.toml")
     if user and not config.access.on:
         raise ConfigError(f"access lists are off, so nothing is kept from '{user}' or anybody else", "set on = true under [access]")
-    return Workspace(folder, config, user, tuple(where))
+    return Workspace(folder, config, user, tuple(where), at)
 
 
 def cases(ws: Workspace) -> list[Case]:
@@ -106,19 +108,31 @@ def embedder(ws: Workspace) -> Embedder:
 def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledge, SyncReport] | None:
     """Read the documents and bring the index up to date, and what changed; None where the project has no documents.
 
-    The knowledge is what the workspace's user may see of it, and what meets the conditions.
+    The knowledge is what the workspace's user may see of it, and what meets the conditions. An earlier version is
+    opened as it was, and nothing changes.
     """
-    from rung.knowledge.knowledge import narrowed, open_knowledge, sync
+    from rung.knowledge.knowledge import SyncReport, narrowed, reopened, sync
     from rung.knowledge.read import read_folder
 
-    settings = ws.config.knowledge
-    if not settings.folder:
+    if not ws.config.knowledge.folder:
         return None
-    documents, skipped = read_folder(ws.folder / settings.folder)
-    knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
-    report = sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total), lists(ws))
+    knowledge = held_knowledge(ws)
+    if ws.at:
+        knowledge = reopened(knowledge, ws.at)
+        report = SyncReport(unchanged=len(knowledge.state.documents))
+    else:
+        documents, skipped = read_folder(ws.folder / ws.config.knowledge.folder)
+        report = sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total), lists(ws))
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
+
+
+def held_knowledge(ws: Workspace) -> Knowledge:
+    """The knowledge as the last sync left it, all of it."""
+    from rung.knowledge.knowledge import open_knowledge
+
+    settings = ws.config.knowledge
+    return open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens, settings.keep_days)
 
 
 def lists(ws: Workspace) -> Lists | None:
@@ -131,12 +145,26 @@ def lists(ws: Workspace) -> Lists | None:
 
 
 def shown(ws: Workspace, knowledge: Knowledge, user: str) -> Knowledge:
-    """The knowledge as this user may see it; as it is where the lists are off."""
+    """The knowledge as this user may see it, today, even where it is of an earlier day; as it is where the lists are off."""
     from rung.knowledge.access import viewer
     from rung.knowledge.knowledge import seen
+    from rung.types import Filter
 
     held = lists(ws)
-    return seen(knowledge, viewer(user, held)) if held else knowledge
+    if held is None:
+        return knowledge
+    only = viewer(user, held)
+    return seen(knowledge, Filter(only.readers, (_still(ws, knowledge, only, held),)) if ws.at else only)
+
+
+def _still(ws: Workspace, earlier: Knowledge, only: Filter, held: Lists) -> frozenset[str]:
+    """The documents of an earlier state that the lists of today let through; what is gone since has what it last said of itself."""
+    from rung.knowledge.access import allows, labels
+    from rung.types import Document
+
+    now = held_knowledge(ws).state.documents
+    then = {path: Document(path, "", "", "", now.get(path, one).meta) for path, one in earlier.state.documents.items()}
+    return frozenset(f"path={path}" for path, document in then.items() if allows(only, labels(document, held)))
 
 
 def told(ws: Workspace, knowledge: Knowledge | None, solved: Sequence[Case]) -> list[Case]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,8 @@ COLUMNS = ["id", "document", "start", "end", "text", "headings"]
 NAME = "passages"
 TIES = 10  # more than asked for, so that passages of equal score are ranked by id and not by where they are stored
 NEVER = timedelta(days=36500)  # compact only: until the new state is noted, the old version must stay, however old
-SLACK = timedelta(seconds=10)  # LanceDB reads the clock again after us, and must not take the oldest version that is kept
+TAG = "oldest"  # of the version that must not be cleaned up
+SLACK = (0.05, 1.0, 20.0)  # seconds: LanceDB reads the clock again after us
 
 
 @dataclass
@@ -69,11 +71,11 @@ class Lance:
         if self.table is None:
             return
         oldest = min([self.table.version, *(int(state) for state in keep)])
-        made = {version["version"]: version["timestamp"] for version in self.table.list_versions()}
-        if any(version < oldest for version in made) and oldest in made:
-            age = max(datetime.now() - made[oldest], timedelta(milliseconds=1))
-            age += timedelta(0) if oldest == max(made) else SLACK  # the latest it never takes
-            self.database.open_table(NAME).optimize(cleanup_older_than=age)
+        table = self.database.open_table(NAME)
+        made = {version["version"]: version["timestamp"] for version in table.list_versions()}
+        if oldest in made and oldest > min(made):
+            (table.tags.update if TAG in table.tags.list() else table.tags.create)(TAG, oldest)
+            _clean(table, made[oldest])
 
     def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
         """The k nearest by cosine, by an exact scan of what the filter lets through."""
@@ -127,6 +129,14 @@ def open_state(folder: Path, dimensions: int, state: str, where: str = "") -> La
     table = database.open_table(NAME)
     table.checkout(int(state))
     return Lance(database, table, dimensions)
+
+
+def _clean(table: Any, since: datetime) -> None:
+    """Delete the versions made before then. Where time passed so fast that it would take the tagged one, it takes none."""
+    for slack in SLACK:
+        with suppress(RuntimeError):
+            table.optimize(cleanup_older_than=max(datetime.now() - since, timedelta(0)) + timedelta(seconds=slack))
+            return
 
 
 def _created(database: Any, dimensions: int) -> Any:
