@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = ("init", "check", "index", "ask", "train", "climb", "report")
+VERBS = ("init", "check", "index", "ask", "train", "climb", "report", "freshness")
 
 
 def config_page() -> str:

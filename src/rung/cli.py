@@ -107,6 +107,20 @@ def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
     climb_and_show(folder, (), None, as_json)
 
 
+@app.command(epilog="Example: `rung freshness shop --before shop/history --cases shop/history-cases.jsonl`")
+def freshness(
+    folder: Folder = Path(),
+    before: Annotated[Path, typer.Option(help="A folder with older versions of documents, under the same paths.")] = Path("history"),
+    cases: Annotated[Path | None, typer.Option(help="The questions with their old answers; the project's own if not given.")] = None,
+    rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option. By default rag and tuned.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change documents and ask what changed: how stale each rung's answers are, and for how long."""
+    from rung.show import freshness_and_show
+
+    freshness_and_show(folder, before, cases, tuple(rung or ()), as_json)
+
+
 def main() -> None:
     """Run the command line; `--debug` anywhere shows the traceback of an error."""
     debug = "--debug" in sys.argv

@@ -212,3 +212,20 @@ def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_j
     print(f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
     print(f"verdict: {done.verdict.sentence}")
     print(f"report: {path}")
+
+
+def freshness_and_show(folder: Path, before: Path, cases: Path | None, rungs: Sequence[str], as_json: bool) -> None:
+    """A line for each rung: right before, right and stale after the sync, and after it was taught anew."""
+    from rung.freshness import measure
+
+    with progress(quiet=as_json) as bar:
+        done = measure(open_workspace(folder), before, cases, rungs, bar)
+    if as_json:
+        print_json(done)
+        return
+    print(f"{len(done.documents)} documents changed, and with them the answers to {len(done.questions)} questions")
+    print(f"a changed document is found after {done.change_seconds_p50:.3f} s (median)")
+    print(f"{'rung':<14}{'right before':>14}{'after sync':>12}{'stale':>8}{'taught anew':>13}{'stale':>8}{'seconds':>10}")
+    for row in done.rungs:
+        taught = f"{row.taught.right:>13.2f}{row.taught.stale:>8.2f}" if row.taught else f"{'-':>13}{'-':>8}"
+        print(f"{row.rung:<14}{row.before.right:>14.2f}{row.synced.right:>12.2f}{row.synced.stale:>8.2f}{taught}{row.seconds:>10.2f}")

@@ -40,11 +40,12 @@ class Workspace:
     user: str = ""  # "" is somebody unknown
     where: tuple[str, ...] = ()  # conditions on the documents' metadata
     at: str = ""  # the version of the knowledge; "" is the present, brought up to date
+    part: str = ""  # a folder in `home` for what must not mix with the rest
 
     @property
     def home(self) -> Path:
         """Where everything that was made is kept."""
-        return self.folder / ".rung"
+        return self.folder / ".rung" / self.part
 
 
 def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: str = "") -> Workspace:
