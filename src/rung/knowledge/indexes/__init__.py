@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 KINDS = {"lance": "knowledge", "exact": "knowledge", "postgres": "postgres"}  # name → the extra it needs
 ELSEWHERE = ("lance", "postgres")  # those that take a place: lance:s3://bucket/folder, postgres:postgresql://host/database
-LAYOUT = "2"  # raise it when an index of an earlier layout can't be read any more
+LAYOUT = "3"  # raise it when an index of an earlier layout can't be read any more
 
 
 class StoredIndex(Index, Protocol):
