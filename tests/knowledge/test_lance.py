@@ -17,7 +17,7 @@ def passage(document: str, start: int, text: str) -> Passage:
     return Passage(f"{document}-{start}", document, start, start + len(text), text)
 
 
-MANY = [passage(f"{n % 500}.md", n, f"passage {n} about topic {n % 7} and {n % 11}") for n in range(lance.SMALL + 500)]
+MANY = [passage(f"{n % 500}.md", n, f"passage {n} about topic {n % 7} and {n % 11}") for n in range(lance.SMALL + 2000)]
 
 
 @pytest.fixture(scope="module")

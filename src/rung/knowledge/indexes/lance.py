@@ -20,7 +20,7 @@ COLUMNS = ["id", "document", "start", "end", "text", "headings"]
 NAME = "passages"
 TIES = 10  # more than asked for, so that passages of equal score are ranked by id and not by where they are stored
 NEVER = timedelta(days=36500)  # compact only: until the new state is noted, the old version must stay, however old
-SMALL = 2_000  # passages up to which the words are indexed from scratch by every commit
+SMALL = 500  # passages up to which the words are indexed from scratch by every commit
 CHURN = 0.05  # share of new and removed passages from which they are indexed from scratch in any table
 LOOSE = 1_000  # passages that a search by words may have to scan
 COMMIT = 20  # a commit counts as so many more: it leaves a file of its own
@@ -78,7 +78,7 @@ class Lance:
             self.table.restore()
 
     def _change(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels]) -> Wear:
-        from lancedb.index import FTS
+        from lancedb.index import FTS, BTree
 
         held = self.table.count_rows()
         for where in _where(remove):
@@ -92,6 +92,8 @@ class Lance:
             self.table.optimize(cleanup_older_than=NEVER)
             if rows:
                 self.table.create_index("searchable", config=FTS(stem=True, remove_stop_words=True), replace=True)
+            if rows > SMALL:
+                self.table.create_index("document", config=BTree(), replace=True)  # a commit finds what it removes without a scan
             return Wear()
         if loose > LOOSE:
             self.table.optimize(cleanup_older_than=NEVER)
