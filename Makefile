@@ -23,13 +23,15 @@ test-all: .venv/installed
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow'
 
 lint: .venv/installed
-	$(BIN)/ruff check src tests bench bundled
+	$(BIN)/ruff check src tests bench bundled examples docs
+	$(BIN)/ruff format --check --quiet src tests
 	$(BIN)/mypy
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py
 
 bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[bench]'
 	$(BIN)/python -m bench all --small
 
 clean:

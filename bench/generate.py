@@ -1,16 +1,19 @@
 """Our decoding loop against transformers' own `generate`, on the same weights: tokens a second, up to each answer's end.
 
-It refuses to let either side skip work: both answer greedily, with the same number of threads, in float32 on a CPU.
+It refuses to let either side skip work: both answer greedily, with the same number of threads, in float32 on a CPU, and the
+share of answers whose text is the same is printed beside the speed.
 """
 
 from __future__ import annotations
 
+import copy
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from random import Random
+from typing import Any
 
 from rung.errors import ModelError
 from rung.models import bundled
@@ -25,122 +28,165 @@ _TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 
-Answers = list[list[int]]
+Answers = list[tuple[str, int]]  # text and number of tokens up to its end
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Prompts answered at once, and how many tokens of theirs all have in common in front (0: none worth keeping)."""
+    """Prompts answered at once: with an adapter or without, behind a common prefix worth keeping or with nothing kept."""
 
     name: str
     prompts: list[list[Message]]
-    shared: int = 0
+    adapter: bool = False
+    shared: bool = False
 
 
 def run(small: bool) -> dict[str, float]:
-    """Print a table and return its figures. `ratio` is ours over the best peer's, batches of 16 with prompts of their own."""
+    """Print a table and return its figures. `ratio` is ours over the best peer's, the lowest of all workloads and models."""
+    figures: dict[str, float] = {"threads": free_cores()}
+    _quiet()
+    print(f"tokens/s with {figures['threads']} threads; peers: generate of transformers, of peft, after merging, and from a kept prefix")
+    print(f"{'model':<9}{'workload':<15}{'ours':>8}{'generate':>10}{'peft':>8}{'merged':>8}{'prefix':>8}{'ratio':>8}{'equal':>7}")
     with tempfile.TemporaryDirectory() as scratch:
-        folder, threads = _folder(Path(scratch)), free_cores()
-        settings = Settings(max_tokens=16 if small else 48)
-        figures: dict[str, float] = {"threads": threads}
-        print(f"{'workload':<16}{'ours':>10}{'generate':>10}{'+ prefix':>10}{'ratio':>8}   tokens/s, {threads} threads, {folder.name}")
-        for workload in _workloads(small):
-            speeds = _speeds(folder, workload, settings, threads, repeats=2 if small else 4)
-            ratio = speeds["ours"] / max(speed for name, speed in speeds.items() if name != "ours")
-            cells = "".join(f"{speeds.get(name, 0):>10.0f}" for name in ("ours", "generate", "generate_prefix"))
-            print(f"{workload.name:<16}{cells}{ratio:>8.2f}")
-            figures |= {f"{workload.name}_{name}": round(speed, 1) for name, speed in speeds.items()}
-            figures[f"{workload.name}_ratio"] = round(ratio, 3)
-    return figures | {"ratio": figures["batch16_ratio"]}
+        for model, folder in _folders(Path(scratch)).items():
+            adapter = _save_adapter(folder, Path(scratch) / f"adapter of {model}")
+            for workload in _workloads(folder, small):
+                found = _measure(folder, adapter if workload.adapter else None, workload, small, int(figures["threads"]))
+                cells = "".join(f"{found.get(name, 0):>{8 + 2 * (name == 'generate')}.0f}" for name in ("ours", *_PEERS))
+                print(f"{model:<9}{workload.name:<15}{cells}{found['ratio']:>8.2f}{found['equal']:>7.2f}", flush=True)
+                figures |= {f"{model}_{workload.name}_{name}": round(value, 3) for name, value in found.items()}
+    return figures | {"ratio": min(value for name, value in figures.items() if name.endswith("_ratio"))}
 
 
-def _workloads(small: bool) -> list[Workload]:
+def _quiet() -> None:
+    """Transformers' progress bars and peft's warnings of what will change are not about us."""
+    import warnings
+
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    warnings.simplefilter("ignore", FutureWarning)
+
+
+_PEERS = ("generate", "peft", "merged", "prefix")
+
+
+def _workloads(folder: Path, small: bool) -> list[Workload]:
     def asked(number: int, context: str) -> list[Message]:
         return [{"role": "user", "content": f"{context}Question {number + 10}: who approves what?"}]
 
     own = [asked(number, f"Passage {number}: " + _PASSAGE * (1 + number % 5)) for number in range(16)]
     long = _PASSAGE * (4 if small else 16)
-    return [Workload("batch16", own), Workload("batch1", own[:1]), Workload("shared_prefix", [asked(n, long) for n in range(16)], 128)]
+    return [
+        Workload("batch16", own),
+        Workload("batch1", own[:1]),
+        Workload("shared_prefix", [asked(n, long) for n in range(16)], shared=True),
+        Workload("adapter16", own, adapter=True),
+        Workload("passages", [asked(n, context) for n, context in enumerate(_contexts(folder))], adapter=True),
+    ]
 
 
-def _speeds(folder: Path, workload: Workload, settings: Settings, threads: int, repeats: int) -> dict[str, float]:
-    """Tokens a second of each contestant: the best of several rounds, in which they take turns."""
+def _contexts(folder: Path) -> list[str]:
+    """Sixteen texts that begin differently, of 100 to 900 tokens, longest first."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    random, words, texts = Random(0), _PASSAGE.split(), list[str]()
+    for size in range(900, 99, -50):
+        ids = tokenizer(" ".join(random.choices(words, k=size)), add_special_tokens=False)["input_ids"]
+        texts.append(tokenizer.decode(ids[:size]) + ". ")
+    return texts[:16]
+
+
+def _measure(folder: Path, adapter: Path | None, workload: Workload, small: bool, threads: int) -> dict[str, float]:
+    """Tokens a second of each contestant, the best of several rounds in which they take turns; `ratio` and `equal`."""
     import torch
 
     torch.set_num_threads(threads)
+    settings = Settings(max_tokens=16 if small else 48)
     # Each round of ours starts without kept blocks, but in `shared_prefix`, where finding them again is the point.
-    ours = open_local(folder, threads=threads, device="cpu", prefix_mib=512 if workload.shared else 0)
-    peer = _Peer(ours.engine.decoder.model, ours.engine.tokenizer, settings)
-    contestants: dict[str, Callable[[], int]] = {
-        "ours": lambda: _ours(ours, workload, settings),
-        "generate": lambda: peer.answer(workload.prompts),
-    }
-    if workload.shared:
-        peer.keep(workload.prompts)
-        contestants["generate_prefix"] = lambda: peer.answer_kept(workload.prompts)
-    best = dict.fromkeys(contestants, 0.0)
-    for _ in range(repeats + 1):  # the first round warms up, and can hardly win
+    ours = open_local(folder, adapter, threads=threads, device="cpu", prefix_mib=512 if workload.shared else 0)
+    contestants: dict[str, Callable[[], Answers]] = {"ours": lambda: _ours(ours, workload, settings)}
+    contestants |= _peers(folder, adapter, workload, settings)
+    best, answers = dict.fromkeys(contestants, 0.0), dict[str, Answers]()
+    for _ in range(3):  # the first round warms up, and can hardly win
         for name, answer in contestants.items():
             begun = time.perf_counter()
-            tokens = answer()
-            best[name] = max(best[name], tokens / (time.perf_counter() - begun))
-    return best
+            answers[name] = answer()
+            best[name] = max(best[name], sum(tokens for _, tokens in answers[name]) / (time.perf_counter() - begun))
+    others = [name for name in contestants if name != "ours"]
+    equal = sum(one == two for one, two in zip(answers["ours"], answers[others[0]], strict=True)) / len(workload.prompts)
+    return best | {"ratio": best["ours"] / max(best[name] for name in others), "equal": equal}
 
 
-def _ours(model: LocalModel, workload: Workload, settings: Settings) -> int:
-    return sum(item.usage.completion for _, item in model.stream(workload.prompts, settings) if isinstance(item, Reply))
+def _ours(model: LocalModel, workload: Workload, settings: Settings) -> Answers:
+    replies = {number: item for number, item in model.stream(workload.prompts, settings) if isinstance(item, Reply)}
+    return [(replies[number].text, replies[number].usage.completion) for number in range(len(replies))]
 
 
-@dataclass
-class _Peer:
-    """`generate` of transformers, plain or continuing from a prefix that was computed once."""
+def _peers(folder: Path, adapter: Path | None, workload: Workload, settings: Settings) -> dict[str, Callable[[], Answers]]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model: Any
-    tokenizer: Any
-    settings: Settings
-    kept: Any = None
-    length: int = 0
+    def model() -> Any:
+        return AutoModelForCausalLM.from_pretrained(folder, dtype="float32").eval()
 
-    def answer(self, prompts: Sequence[list[Message]]) -> int:
-        return self._generate([encode_prompt(self.tokenizer, prompt) for prompt in prompts])
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    rows = [encode_prompt(tokenizer, prompt) for prompt in workload.prompts]
+    if adapter:
+        from peft import PeftModel
 
-    def keep(self, prompts: Sequence[list[Message]]) -> None:
-        """Compute what all prompts have in common, once, as transformers documents it for its caches."""
-        import torch
-        from transformers import DynamicCache
-
-        rows = [encode_prompt(self.tokenizer, prompt) for prompt in prompts]
-        self.length = next(i for i, column in enumerate(zip(*rows, strict=False)) if len(set(column)) > 1)
-        self.kept = DynamicCache(config=self.model.config)
-        with torch.inference_mode():
-            self.model(torch.tensor([rows[0][: self.length]]), past_key_values=self.kept, use_cache=True, logits_to_keep=1)
-
-    def answer_kept(self, prompts: Sequence[list[Message]]) -> int:
-        import copy
-
-        cache = copy.deepcopy(self.kept)
-        cache.batch_repeat_interleave(len(prompts))
-        return self._generate([encode_prompt(self.tokenizer, prompt) for prompt in prompts], past_key_values=cache)
-
-    def _generate(self, rows: Answers, **options: Any) -> int:
-        """Answer rows padded on the left; tokens up to each one's end."""
-        import torch
-
-        width, end = max(map(len, rows)), self.tokenizer.eos_token_id
-        ids = torch.tensor([[end] * (width - len(row)) + row for row in rows])
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-        out = self.model.generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=self.settings.max_tokens, do_sample=False, pad_token_id=end, **options
+        tuned, merged = (
+            PeftModel.from_pretrained(model(), str(adapter)),
+            PeftModel.from_pretrained(model(), str(adapter)).merge_and_unload(),
         )
-        return sum(len(answer) if end not in answer else answer.index(end) for answer in cast(Answers, out[:, width:].tolist()))
+        return {"peft": lambda: _generate(tuned, tokenizer, rows, settings), "merged": lambda: _generate(merged, tokenizer, rows, settings)}
+    plain = model()
+    peers: dict[str, Callable[[], Answers]] = {"generate": lambda: _generate(plain, tokenizer, rows, settings)}
+    if workload.shared:
+        kept = _kept(plain, rows)
+        peers["prefix"] = lambda: _generate(plain, tokenizer, rows, settings, kept)
+    return peers
 
 
-def _folder(scratch: Path) -> Path:
-    """The bundled model, or random weights of about its size where none is shipped."""
+def _kept(model: Any, rows: list[list[int]]) -> Any:
+    """What all prompts have in common, computed once, as transformers documents it for its caches; nobody is charged."""
+    import torch
+    from transformers import DynamicCache
+
+    length = next(i for i, column in enumerate(zip(*rows, strict=False)) if len(set(column)) > 1)
+    kept = DynamicCache(config=model.config)
+    with torch.inference_mode():
+        model(torch.tensor([rows[0][:length]]), past_key_values=kept, use_cache=True, logits_to_keep=1)
+    return kept
+
+
+def _generate(model: Any, tokenizer: Any, rows: list[list[int]], settings: Settings, kept: Any = None) -> Answers:
+    """Answers of `generate` in batches of 16, padded on the left, each up to its end."""
+    import torch
+
+    answers: Answers = []
+    for batch in (rows[start : start + 16] for start in range(0, len(rows), 16)):
+        cache = copy.deepcopy(kept)
+        if cache is not None:
+            cache.batch_repeat_interleave(len(batch))
+        width, end = max(map(len, batch)), tokenizer.eos_token_id
+        ids = torch.tensor([[end] * (width - len(row)) + row for row in batch])
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch])
+        out = model.generate(
+            input_ids=ids, attention_mask=mask, max_new_tokens=settings.max_tokens, do_sample=False, pad_token_id=end, past_key_values=cache
+        )
+        new = [answer[: answer.index(end)] if end in answer else answer for answer in out[:, width:].tolist()]
+        answers += [(tokenizer.decode(answer, skip_special_tokens=True), len(answer)) for answer in new]
+    return answers
+
+
+def _folders(scratch: Path) -> dict[str, Path]:
+    """The bundled model where one is shipped, whose answers are short, and random weights, which babble to the limit."""
+    found = {"random": _save_random(scratch / "random")}
     try:
-        return bundled.folder("tiny")
+        return {"tiny": bundled.folder("tiny"), **found}
     except ModelError:
-        return _save_random(scratch / "random")
+        return found
 
 
 def _save_random(folder: Path) -> Path:
@@ -160,4 +206,20 @@ def _save_random(folder: Path) -> Path:
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, bos_token="<s>", eos_token="<|end|>", chat_template=_TEMPLATE)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _save_adapter(model: Path, folder: Path) -> Path:
+    """LoRA of rank 16 on all linear layers, too faint to keep the model from ending its answers."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(1)
+    config = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(model, dtype="float32"), config)
+    for name, parameter in tuned.named_parameters():
+        if "lora_" in name:
+            parameter.data.mul_(0.1)
+    tuned.save_pretrained(str(folder))
     return folder

@@ -90,7 +90,7 @@ def measured(name: str, pairs: Sequence[Pair]) -> dict[str, object]:
     for kind in dict.fromkeys(pair.kind for pair in pairs):
         flags = [flag for flag, pair in zip(flagged, pairs, strict=True) if pair.kind == kind]
         print(f"{name:<10} {kind:<22} {len(flags):>9} {sum(flags) / len(flags):>8.1%}")
-        figures[f"flagged_{kind}"] = round(sum(flags) / len(flags), 4)
+        figures["flagged_" + kind.replace("'", "").replace(" ", "_")] = round(sum(flags) / len(flags), 4)
     print(f"{name:<10} precision {figures['precision']}, recall {figures['recall']}, {figures['ms_per_sentence']} ms a sentence")
     return figures
 

@@ -53,6 +53,7 @@ class Level:
     joint: float = 0.0  # share of passages about several look-alikes
     natural: float = 0.0
     prose: float = 0.0  # share of exercises on prose with facts set into it
+    policy: float = 0.0  # share of exercises on the rules of a handbook
     drill: float = 0.0  # share of exercises about kinds drawn afresh
     place: float = 0.0  # share of questions that ask for a passage's number alone
     absent: float = 0.15  # share of questions without an answer

@@ -18,6 +18,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from bundled.compose import Exercise
 
 SPECIAL = ("<pad>", "<s>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
+CITED = 4.0  # weight of a passage's number, one token of many and the last to be learned
 TEMPLATE = (
     "{{ '<s>' }}{% for m in messages %}{{ '<|' + m['role'] + '|> ' + m['content'] + '<|end|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
@@ -89,7 +90,10 @@ def encode(tokenizer: Tokenizer, x: Exercise, r: Random, limit: int, prompt_shar
             break
         at = len(start)
         rows += [(t, at + i, number, 0.0) for i, t in enumerate(ask)]
-        rows += [(t, at + len(ask) + i, number, 1.0) for i, t in enumerate(reply)]
+        weights = [1.0] * len(reply)
+        if len(x.passages) > 1 and branch.answer.endswith(f"[{branch.passage}]"):
+            weights[-3] = CITED  # the digit, before "]" and the end
+        rows += [(t, at + len(ask) + i, number, weights[i]) for i, t in enumerate(reply)]
     return rows if len(rows) > len(start) else None
 
 

@@ -128,8 +128,8 @@ def wrapper(r: Random) -> str:
 
 
 def draw_form(r: Random, share: float) -> Form:
-    """A form: with probability `share` an unusual one, else the bare value; citations in about half."""
-    cite = r.random() < 0.55
+    """A form: with probability `share` an unusual one, else the bare value; citations in two thirds."""
+    cite = r.random() < 0.65
     refusal = "I don't know." if r.random() < 0.6 else r.choice(REFUSALS)
     if r.random() > share:
         return Form(refusal=refusal, cite=cite, shown=r.choice([0, 0, 0, 0, 2]))

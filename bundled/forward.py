@@ -54,7 +54,7 @@ def attend(q: Any, k: Any, v: Any, stream: Stream, runs: list[list[tuple[int, in
 
 
 def loss_of(model: Any, stream: Stream) -> Any:
-    """Mean cross-entropy over the tokens with a weight."""
+    """Mean cross-entropy of the tokens, by their weights."""
     config, half = model.config, torch.bfloat16
     heads, size = config.num_attention_heads, config.hidden_size // config.num_attention_heads
     frequency = 1.0 / config.rope_parameters["rope_theta"] ** (torch.arange(0, size, 2).float() / size)
@@ -79,4 +79,5 @@ def loss_of(model: Any, stream: Stream) -> Any:
         gate, up = F.linear(norm(x, layer.post_attention_layernorm), torch.cat((layer.mlp.gate_proj.weight, layer.mlp.up_proj.weight)).to(half)).chunk(2, dim=-1)
         x = x + F.linear(F.silu(gate) * up, layer.mlp.down_proj.weight.to(half))
     logits = F.linear(norm(x, model.model.norm), embedding.to(half))
-    return F.cross_entropy(logits.float(), ids[at])
+    weight = torch.from_numpy(stream.weight).float()[at]
+    return (F.cross_entropy(logits.float(), ids[at], reduction="none") * weight).sum() / weight.sum()

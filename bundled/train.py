@@ -15,9 +15,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bundled.compose import Level, Natural, exercise
+from bundled.compose import Exercise, Level, Natural, exercise
 from bundled.encode import SPECIAL, TEMPLATE, Item, Stream, encode, join, learn_tokenizer, prompt
 from bundled.kinds.bank import TRAIN_KINDS
+from bundled.policy import policy_exercise
 from bundled.prose import paragraphs, prose_exercise
 
 Prose = list[list[str]]  # runs of plain sentences
@@ -33,8 +34,8 @@ class Stage:
 
 STAGES = (
     Stage(10e6, Level(passages=(1, 2), facts=(1, 5), look_alike=0.1, drill=0.55, natural=0.15, forms=0.25, labels=0.03, absent=0.1, branches=9)),
-    Stage(18e6, Level(passages=(1, 4), facts=(1, 5), look_alike=0.2, again=0.1, joint=0.1, drill=0.45, natural=0.15, prose=0.3, forms=0.35, labels=0.04, place=0.2, absent=0.12, branches=9)),
-    Stage(54e6, Level(passages=(1, 7), facts=(1, 5), look_alike=0.35, again=0.15, joint=0.15, drill=0.35, natural=0.2, prose=0.3, forms=0.5, place=0.12, branches=7)),
+    Stage(18e6, Level(passages=(1, 4), facts=(1, 5), look_alike=0.2, again=0.1, joint=0.1, drill=0.45, natural=0.15, prose=0.2, policy=0.15, forms=0.35, labels=0.04, place=0.2, absent=0.12, branches=9)),
+    Stage(58e6, Level(passages=(1, 7), facts=(1, 5), look_alike=0.35, again=0.15, joint=0.15, drill=0.35, natural=0.2, prose=0.2, policy=0.2, forms=0.45, place=0.18, branches=7)),
 )
 FULL = STAGES[-1].level
 BATCH, LONGEST, PROMPT_SHARE = 8192, 1024, 0.05  # tokens to a step, to an exercise; share of prompt tokens in the loss
@@ -82,6 +83,16 @@ def make_tokenizer(out: Path, prose: Prose, natural: list[Natural], seed: int) -
     fast.save_pretrained(out)
 
 
+def drawn(r: Random, level: Level, natural: list[Natural], prose: Prose) -> Exercise:
+    """An exercise of any sort."""
+    draw = r.random()
+    if draw < level.policy:
+        return policy_exercise(r, level)
+    if prose and draw < level.policy + level.prose:
+        return prose_exercise(r, prose, level)
+    return exercise(r, TRAIN_KINDS, level, "train", natural)
+
+
 def produce(queue: Any, out: Path, stage: Stage, natural: list[Natural], prose: Prose, seed: str) -> None:
     """Make batches for ever; runs in a process of its own."""
     from tokenizers import Tokenizer
@@ -91,9 +102,7 @@ def produce(queue: Any, out: Path, stage: Stage, natural: list[Natural], prose: 
     while True:
         items: list[Item] = []
         while sum(map(len, items)) < BATCH:
-            plain = prose and r.random() < stage.level.prose
-            made = prose_exercise(r, prose, stage.level) if plain else exercise(r, TRAIN_KINDS, stage.level, "train", natural)
-            item = encode(tokenizer, made, r, LONGEST, PROMPT_SHARE)
+            item = encode(tokenizer, drawn(r, stage.level, natural, prose), r, LONGEST, PROMPT_SHARE)
             items += [item] if item else []
         queue.put(join(items))
 
@@ -173,7 +182,7 @@ def main() -> None:
 
 
 def train(args: Any, natural: list[Natural], prose: Prose, torch: Any) -> None:
-    """The loop: warm up, hold, and fall to zero over the last fifth."""
+    """The loop: warm up, hold, and fall to zero over the last 45 %."""
     from bundled.forward import loss_of
 
     model = build(args.out, torch)
@@ -200,7 +209,7 @@ def train(args: Any, natural: list[Natural], prose: Prose, torch: Any) -> None:
             continue
         for stream in batches(args.out, stage, natural, prose, f"{args.seed}/{number}/{step}"):
             left = 1 - seen / total
-            rate = args.rate * min(1.0, (step + 1) / 200, max(0.02, left / 0.2))
+            rate = args.rate * min(1.0, (step + 1) / 200, max(0.02, left / 0.45))
             for opt in opts:
                 for group in opt.param_groups:
                     group["lr"] = rate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = ("init", "check", "index", "ask", "train", "climb", "report", "freshness")
@@ -12,19 +13,29 @@ VERBS = ("init", "check", "index", "ask", "train", "climb", "report", "freshness
 
 def config_page() -> str:
     """Every key of rung.toml."""
-    from pydantic_core import PydanticUndefined
-
     from rung.config import Config
+    from rung.sources import KINDS
 
     lines = ["# rung.toml", "", "Generated from `rung.config` by `make docs`. Unknown keys are refused and the nearest one is named.", ""]
     for section, field in Config.model_fields.items():
         model = field.annotation
-        lines += [f"## [{section}]", "", (model.__doc__ or "").strip(), "", "| key | default | what it does |", "|---|---|---|"]  # type: ignore[union-attr]
-        for key, option in model.model_fields.items():  # type: ignore[union-attr]
+        lines += table(f"## [{section}]", model)
+        if section == "knowledge":
+            for kind, source in KINDS.items():
+                lines += table(f'### [[knowledge.sources]] with kind = "{kind}"', source)
+    return "\n".join(lines)
+
+
+def table(heading: str, model: Any) -> list[str]:
+    """One section with a row for each key."""
+    from pydantic_core import PydanticUndefined
+
+    lines = [heading, "", (model.__doc__ or "").strip(), "", "| key | default | what it does |", "|---|---|---|"]
+    for key, option in model.model_fields.items():
+        if key != "kind":
             default = "" if option.default is PydanticUndefined else f"`{option.default!r}`"
             lines.append(f"| `{key}` | {default} | {option.description} |")
-        lines.append("")
-    return "\n".join(lines)
+    return [*lines, ""]
 
 
 def cli_page() -> str:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "rung"
-NOUNS = {"types", "errors", "config"}
+NOUNS = {"types", "errors", "config", "sources"}
 MAY_IMPORT = {
     "types": set(),
     "errors": set(),
-    "config": {"errors"},
+    "config": {"errors", "sources"},
+    "sources": set(),
     "knowledge": NOUNS,
     "models": NOUNS,
     "approach": NOUNS | {"knowledge", "models"},
@@ -24,9 +25,10 @@ MAY_IMPORT = {
     "workspace": NOUNS | {"knowledge", "models", "approach", "tuning", "measure"},
     "report": NOUNS | {"measure"},
     "climb": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report"},
+    "runs": NOUNS | {"measure", "workspace", "climb"},
     "project": NOUNS | {"knowledge", "approach", "workspace", "climb"},
     "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
-    "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "freshness"},
+    "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "cli": NOUNS | {"workspace", "climb", "report", "show"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},

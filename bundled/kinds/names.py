@@ -34,11 +34,11 @@ def number(low: int, high: int, unit: str = "") -> Callable[[Random], str]:
 
 
 def money(r: Random, low: int = 2, high: int = 9000) -> str:
-    """An amount in one of three currencies."""
+    """An amount, its currency as a sign, a word or a code."""
     amount = round(10 ** (r.uniform(0, 1) * 3.5) * low)
     amount = max(low, min(high, amount))
     cents = r.choice(["", "", "", ".50", ".99", ".90"])
-    return r.choice(["${}", "${}", "€{}", "£{}", "{} euros", "{} dollars"]).format(f"{amount:,}{cents}")
+    return r.choice(["${}", "${}", "€{}", "£{}", "{} euros", "{} dollars", "EUR {}", "USD {}", "GBP {}", "CHF {}"]).format(f"{amount:,}{cents}")
 
 
 def date(r: Random) -> str:

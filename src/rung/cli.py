@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,7 +16,6 @@ from rung.errors import RungError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Prompt, RAG, fine-tune or both? Measure it on your own documents and questions. --debug shows tracebacks.",
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
@@ -21,12 +23,38 @@ Folder = Annotated[Path, typer.Argument(help="The project's folder, which holds 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 User = Annotated[str, typer.Option("--as", help="With access lists: the user on whose behalf documents are read.", metavar="USER")]
 At = Annotated[str, typer.Option(help="The knowledge as it was at this version; the start of one will do.", metavar="VERSION")]
+INTERRUPTED = 130  # what typer exits with after Ctrl-C
 Workers = Annotated[int | None, typer.Option(min=1, help="Requests side by side (endpoint) or threads (local model).")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from rung import __version__
+
+        typer.echo(f"rung {__version__}")
+        raise typer.Exit
+
+
+def _rungs(typed: str) -> list[str]:
+    from rung.show import rungs_from
+
+    return rungs_from(typed)
+
+
+def _trained(typed: str) -> list[str]:
+    from rung.show import rungs_from
+
+    return rungs_from(typed, trained=True)
+
+
+@app.callback()
+def start(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    """Prompt, RAG, fine-tune or both? Measure it on your own documents and questions. --debug shows tracebacks."""
 
 
 @app.command(epilog="Example: `rung init shop`")
 def init(folder: Folder = Path()) -> None:
-    """Write a rung.toml, an example document, cases and examples to start from."""
+    """Write a rung.toml, a document and two cases to start from; files that are there already stay as they are."""
     from rung.workspace.init import init_project
 
     for path in init_project(folder):
@@ -42,25 +70,32 @@ def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
     show_check(check_project(folder), as_json)
 
 
-@app.command(epilog="Example: `rung index shop`")
+@app.command(epilog='Example: `rung index shop --explain "How long is the warranty?"`')
 def index(
     folder: Folder = Path(),
+    explain: Annotated[str, typer.Option(help="A question: show each passage's ranks and scores, and why it was found or not.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
     at: At = "",
-    purge: Annotated[bool, typer.Option(help="Delete all earlier versions, and what was deleted since with them.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Delete all earlier versions, and what was deleted since with them.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the index up to date with the documents, or show its history."""
-    from rung.show import history_and_show, index_and_show
+    from rung.show import history_and_show, index_and_show, watch_and_show
 
-    history_and_show(folder, as_json, at, purge=purge) if listed or at or purge else index_and_show(folder, as_json)
+    if listed or at or purge:
+        history_and_show(folder, as_json, at, purge=purge)
+    elif watch:
+        watch_and_show(folder, as_json)
+    else:
+        index_and_show(folder, as_json, explain)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     folder: Folder = Path(),
-    rung: Annotated[str, typer.Option(help="Which rung answers.")] = "rag",
+    rung: Annotated[str, typer.Option(help="Which rung answers.", autocompletion=_rungs)] = "rag",
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
@@ -75,19 +110,23 @@ def ask(
 @app.command(epilog="Example: `rung train shop --rung raft`")
 def train(
     folder: Folder = Path(),
-    rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.")] = "tuned",
+    rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.", autocompletion=_trained)] = "tuned",
+    embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
-    from rung.show import train_and_show
+    from rung.show import train_and_show, tune_and_show
 
-    train_and_show(folder, rung, as_json)
+    if embedder:
+        tune_and_show(folder, as_json)
+    else:
+        train_and_show(folder, rung, as_json)
 
 
 @app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")
 def climb(
     folder: Folder = Path(),
-    rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.")] = None,
+    rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.", autocompletion=_rungs)] = None,
     workers: Workers = None,
     user: User = "",
     at: At = "",
@@ -102,9 +141,9 @@ def climb(
 @app.command(epilog="Example: `rung report shop`")
 def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
     """Show the last climb again and write its report anew, without asking a model."""
-    from rung.show import climb_and_show
+    from rung.show import report_and_show
 
-    climb_and_show(folder, (), None, as_json)
+    report_and_show(folder, as_json)
 
 
 @app.command(epilog="Example: `rung freshness shop --before shop/history --cases shop/history-cases.jsonl`")
@@ -125,17 +164,33 @@ def main() -> None:
     """Run the command line; `--debug` anywhere shows the traceback of an error."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to stop
     try:
-        app()
+        app(prog_name="rung")
     except RungError as error:
         if debug:
             raise
         refuse(error.message, error.hint)
     except OSError as error:
-        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+        if debug:
             raise
-        what = error.filename or "a file"
-        refuse(f"{what} can't be written: {error.strerror}", "make room or mend the permissions; what was finished is kept")
+        refuse(*_told(error))
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
+            raise
+        with suppress(SystemExit):
+            refuse("interrupted; what was finished is kept", "run the same command again: it goes on where it stopped")
+        sys.stdout.flush()
+        os._exit(2)  # Python may end with a signal instead, where it was interrupted within an import
+
+
+def _told(error: OSError) -> tuple[str, str]:
+    what = error.filename or "a file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{what} can't be written: {error.strerror}", "make room or mend the permissions; what was finished is kept"
+    return f"{what} can't be used: {error.strerror or error}", "check the path; --debug shows where it was used"
 
 
 def refuse(message: str, hint: str) -> NoReturn:

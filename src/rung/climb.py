@@ -7,17 +7,18 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rung.approach.approach import Approach, answer_all
-from rung.approach.ladder import LADDER
+from rung.approach.ladder import LADDER, check_rungs
 from rung.approach.policy import Policy
-from rung.approach.source import Everything, Nearest, Nothing, Search, Source, nearest
-from rung.errors import ConfigError, ModelError, RungError
+from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
+from rung.errors import ModelError, TuningError
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
+from rung.workspace.searching import mode, searching
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rung.report.html import Report
 
 T = TypeVar("T")
+CLIMB, CASES, LOSSES = "climb.json", "cases.jsonl", "losses.jsonl"  # files of a run folder
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Climb:
     folder: Path
     facts: dict[str, str]  # what made it
     seconds: dict[str, float] = field(default_factory=dict)  # stage → seconds of this call
+    skipped: tuple[tuple[str, str], ...] = ()  # documents that could not be read, and why
 
 
 @dataclass
@@ -85,16 +88,20 @@ def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (),
     climb goes on where it stopped.
     """
     stages = Stages()
+    check_rungs(rungs)
     cases, examples = w.cases(ws), w.examples(ws)
+    w.task(ws, cases)
+    model = stages.timed("open", lambda: w.base_model(ws, workers=workers))  # what is wrong with it is said before hours of indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers)
-    facts = _facts(parts)
+    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())})
+    skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
+    facts = _facts(parts, len(skipped))
     folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = tuple(rungs) or ws.config.project.rungs or tuple(LADDER)
     measured = tuple(_measure(parts, name, folder, stages) for name in LADDER if name in chosen)
     verdict = stages.timed("decide", lambda: _decide(ws, measured, cases))
-    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds)
+    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds, skipped)
     _write(done)
     return done
 
@@ -113,7 +120,7 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
         else:
             from rung.workspace.training import train_adapter
 
-            adapter, losses = train_adapter(parts.ws, parts.examples, parts.knowledge, parts.progress, raft=name == "raft")
+            adapter, losses = train_adapter(parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=name == "raft")
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
 
@@ -125,13 +132,12 @@ def _source(parts: Parts, name: str) -> Source:
 
 
 def _open_source(parts: Parts, name: str) -> Source:
-    settings = parts.ws.config.knowledge
     if name == "nothing":
         return Nothing()
     if name == "nearest":
         return _nearest(parts)
     assert parts.knowledge is not None, "unavailable() is asked first"
-    return Everything(parts.knowledge) if name == "everything" else Search(parts.knowledge, settings.k, settings.mode)
+    return Everything(parts.knowledge) if name == "everything" else searching(parts.ws, parts.knowledge)
 
 
 def _nearest(parts: Parts) -> Nearest:
@@ -148,7 +154,7 @@ def unavailable(parts: Parts, name: str) -> str:
         return "the project has no solved examples"
     if rung.trained_on and config.model.name.startswith("endpoint:"):
         return "a model behind an endpoint can't be tuned from here"
-    if config.limits.private and config.model.name.startswith("endpoint:"):
+    if config.limits.private and w.remote(config.model.name):
         return "the project is private and the model may not be on this machine"
     if rung.source == "everything":
         return _too_long(parts)
@@ -171,7 +177,10 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
     reason = stages.timed("open", lambda: unavailable(parts, name))
     if reason:
         return Measured(not_run(name, reason))
-    stages.timed("train" if LADDER[name].trained_on else "open", lambda: _model(parts, LADDER[name].model))
+    try:
+        stages.timed("train" if LADDER[name].trained_on else "open", lambda: _model(parts, LADDER[name].model))
+    except TuningError as error:  # the other rungs can still be measured
+        return Measured(not_run(name, f"{error.message}; {error.hint}"))
     ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
     pairs = stages.timed(
         "answer",
@@ -199,19 +208,21 @@ def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) 
         reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
         raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
     scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
-    remote = tuple(LADDER) if ws.config.model.name.startswith("endpoint:") else ()
+    remote = tuple(LADDER) if w.remote(ws.config.model.name) else ()
     return decide([m.summary for m in measured], scores, clusters_of(cases), w.limits(ws), remote, ws.config.project.seed)
 
 
-def _facts(parts: Parts) -> dict[str, str]:
+def _facts(parts: Parts, skipped: int) -> dict[str, str]:
     from importlib.metadata import version
     from platform import machine, python_version
 
     ws = parts.ws
     facts = {
         "project": ws.config.project.name,
-        "model": f"{ws.config.model.name} ({w.base_model(ws).id})",
+        "model": f"{ws.config.model.name} ({_model(parts, 'base')[0].id})",
+        "documents": f"{len(parts.knowledge.documents()) if parts.knowledge else 0} read, {skipped} skipped",
         "knowledge": parts.knowledge.version if parts.knowledge else "none",
+        "search": mode(ws, parts.knowledge) if parts.knowledge else "none",
         "cases": str(len(parts.cases)),
         "examples": str(len(parts.examples)),
         "seed": str(ws.config.project.seed),
@@ -222,32 +233,32 @@ def _facts(parts: Parts) -> dict[str, str]:
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
     config = ws.config.model_dump(mode="json", exclude={"limits": True, "prices": True, "project": {"bar": True, "rungs": True}})
-    made = {name: facts[name] for name in ("model", "knowledge", "rung")}
+    made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def as_json(done: Climb) -> dict[str, object]:
     """The climb as one JSON object: verdict, and each rung's score, interval, parts, cost and latency."""
-    from dataclasses import asdict
-
     return {
         "verdict": asdict(done.verdict),
         "rungs": [asdict(m.summary) for m in done.rungs],
         "facts": done.facts,
         "seconds": {stage: round(seconds, 2) for stage, seconds in done.seconds.items()},
+        "skipped": [{"document": path, "reason": reason} for path, reason in done.skipped],
         "folder": str(done.folder),
     }
 
 
 def _write(done: Climb) -> None:
-    target = done.folder / "climb.json"
-    temporary = target.with_suffix(".tmp")
-    try:
-        temporary.write_text(json.dumps(as_json(done), indent=1, ensure_ascii=False), encoding="utf-8")
-        os.replace(temporary, target)
-    except OSError as error:
-        raise RungError(f"{target} can't be written: {error.strerror}", "free some space or mend the folder's permissions") from None
+    """All that `rung report` needs; climb.json last, which makes it the last climb."""
+    from rung.measure.record import write_lines, write_whole
+
+    for m in done.rungs:
+        if m.losses:
+            write_lines(done.folder / m.summary.name / LOSSES, m.losses)
+    write_lines(done.folder / CASES, [asdict(case) for case in done.cases])
+    write_whole(done.folder / CLIMB, json.dumps(as_json(done), indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
 def as_report(done: Climb) -> Report:
@@ -255,7 +266,7 @@ def as_report(done: Climb) -> Report:
     from rung.report.html import Report, RungReport
 
     rungs = [RungReport(m.summary, m.answers, m.scores, m.losses) for m in done.rungs]
-    made = time.strftime("%d %B %Y", time.localtime((done.folder / "climb.json").stat().st_mtime))
+    made = time.strftime("%d %B %Y", time.localtime((done.folder / CLIMB).stat().st_mtime))
     return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts)
 
 
@@ -270,11 +281,12 @@ def report(done: Climb) -> Path:
 
 def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach:
     """A rung ready to be asked. ConfigError for an unknown name, ModelError where it can't run here."""
-    if name not in LADDER:
-        raise ConfigError(f"there is no rung '{name}'", f"the rungs are {', '.join(LADDER)}")
+    check_rungs([name])
+    cases, examples, model = w.cases(ws), w.examples(ws), w.base_model(ws)
     synced = w.sync_knowledge(ws, progress)
-    parts = Parts(ws, w.cases(ws), w.examples(ws), synced[0] if synced else None, progress, None)
+    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, None, {"base": (model, ())})
     reason = unavailable(parts, name)
     if reason:
-        raise ModelError(f"{name} can't run here: {reason}", "choose another rung with --rung")
+        able = [rung for rung in LADDER if not unavailable(parts, rung)]
+        raise ModelError(f"{name} can't run here: {reason}", f"choose another rung with --rung: {', '.join(able)}")
     return approach(parts, name, measured=False)

@@ -7,9 +7,11 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from rung.errors import ConfigError
+from rung.sources import KINDS, Sources
 
 
 class Section(BaseModel):
@@ -45,8 +47,9 @@ class ModelConfig(Section):
 class KnowledgeConfig(Section):
     """The documents and how they are searched."""
 
-    folder: str = Field("docs", description="folder of documents; empty for none")
-    embedder: str = Field("minilm", description="minilm, hashing, hf:<name or folder> or endpoint:<url>")
+    folder: str = Field("docs", description="folder of documents; empty for none; unset, it is read only where there are no sources")
+    sources: Sources = Field((), description="more places that documents come from: `[[knowledge.sources]]` tables, see below")
+    embedder: str = Field("minilm", description="minilm, tuned:<hash or folder>, hashing, hf:<name or folder> or endpoint:<model>@<url>")
     index: str = Field(
         "lance",
         pattern="^(exact|(lance|postgres)(:.+)?)$",
@@ -55,7 +58,27 @@ class KnowledgeConfig(Section):
     keep_days: float = Field(30, ge=0, description="how long earlier states can be opened again; 0 keeps none")
     passage_tokens: int = Field(200, ge=16, description="longest passage, in the embedder's tokens")
     k: int = Field(5, ge=1, le=100, description="passages put before the model")
-    mode: Literal["hybrid", "dense", "words"] = Field("hybrid", description="how passages are ranked")
+    mode: str = Field(
+        "hybrid",
+        pattern=r"^(hybrid|dense|words|auto|(min-max|z-score):(0|1|0?\.\d+|1\.0+)|rank:[1-9]\d*)$",
+        description="how passages are ranked: hybrid, dense, words, auto (measured, the choice is kept beside the index), "
+        "or one way such as z-score:0.4",
+    )
+    reranker: str = Field("", description="hf:<name or folder> of a cross-encoder that ranks the best passages again; empty for none")
+    rerank: int = Field(30, ge=1, le=100, description="passages that the reranker reads")
+
+    @field_validator("sources")
+    @classmethod
+    def _names_differ(cls, sources: Sources) -> Sources:
+        names = [source.name for source in sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two sources have the name '{twice[0]}'")
+        return sources
+
+    @property
+    def default_folder(self) -> str:
+        """The folder to read beside the sources; "" where there is none."""
+        return self.folder if "folder" in self.model_fields_set or not self.sources else ""
 
 
 class AccessRule(Section):
@@ -100,6 +123,9 @@ class TuningConfig(Section):
     epochs: int = Field(8, ge=1, description="passes over the examples")
     learning_rate: float = Field(2e-3, gt=0, description="peak learning rate")
     batch_rows: int = Field(16, ge=1, description="rows in a batch")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "fp32", description="arithmetic of training; auto times both once and keeps to it, but may choose otherwise elsewhere"
+    )
     gold_probability: float = Field(0.8, ge=0, le=1, description="raft: how often the gold passage is in the context")
 
 
@@ -138,10 +164,15 @@ class Config(Section):
 def read_config(path: Path) -> Config:
     """The checked configuration. ConfigError with the key and the nearest known one."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
     except FileNotFoundError:
         raise ConfigError(f"there is no {path.name} in {path.parent}", "run `rung init` there, or name the project's folder") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        hint = "name the folder that holds rung.toml, and check that you may read it"
+        raise ConfigError(f"{path} can't be read: {error.strerror}", hint) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 (byte {error.start})", "save the file as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", "mend that line") from None
     try:
         return Config.model_validate(data)
@@ -152,19 +183,53 @@ def read_config(path: Path) -> Config:
 def _explain(path: Path, error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
-    if first["type"] != "extra_forbidden":
-        hint = "the reference of rung.toml is in docs/reference/config.md"
-        return ConfigError(f"{path.name}: {'.'.join(where)}: {first['msg'].lower()}", hint)
+    if where[:2] == ["knowledge", "sources"]:
+        return _explain_source(path, where[2:], first["type"], first["msg"], str(first["input"]))
+    if first["type"] == "extra_forbidden":
+        return ConfigError(f"{path.name}: nobody reads the key '{'.'.join(where)}'", _nearest(where))
+    if first["type"].startswith("model_"):
+        return ConfigError(f"{path.name}: {where[0]} must be a table", f"write [{where[0]}] on a line of its own, its keys below")
+    said = (first["msg"][0].lower() + first["msg"][1:]).replace("valid tuple", "list")
+    field = _fields(where[:1]).get(where[1]) if len(where) > 1 else None
+    hint = f"{where[1]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
+    return ConfigError(f"{path.name}: {'.'.join(where)} is {first['input']!r}: {said}", hint)
+
+
+def _explain_source(path: Path, where: list[str], kind: str, said: str, given: str) -> ConfigError:
+    """An error within `[[knowledge.sources]]`; `where` is the number of the table, its kind and the key, as far as known."""
+    place = f"{path.name}: knowledge.sources" + (f"[{int(where[0]) + 1}]" if where and where[0].isdigit() else "")
+    fields = KINDS[where[1]].model_fields if len(where) > 1 and where[1] in KINDS else {}
+    if kind.startswith("union_tag"):
+        return ConfigError(f"{place} has no kind that is known", f"write kind = one of {', '.join(KINDS)}")
+    if not fields or len(where) < 3:
+        hint = "write each source as a [[knowledge.sources]] table with kind and name"
+        return ConfigError(f"{place}: {said[0].lower()}{said[1:].replace('alue error, ', '')}", hint)
+    key = where[2]
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(key, list(fields), 1, 0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(fields)}"
+        return ConfigError(f"{place}: nobody reads the key '{key}' in a source of kind {where[1]}", hint)
+    if kind == "missing":
+        return ConfigError(f"{place}: a source of kind {where[1]} needs the key '{key}'", f"{key}: {fields[key].description}")
+    return ConfigError(f"{place}: {key} is {given!r}: {said[0].lower()}{said[1:]}", f"{key}: {fields[key].description}")
+
+
+def _nearest(where: list[str]) -> str:
+    """A hint for an unknown key: the nearest of its own table, else the table that knows it."""
     known = known_keys(where[:-1])
-    near = difflib.get_close_matches(where[-1], known, 1, 0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
-    return ConfigError(f"{path.name}: nobody reads the key '{'.'.join(where)}'", hint)
+    if near := difflib.get_close_matches(where[-1], known, 1, 0.5):
+        return f"did you mean '{near[0]}'?"
+    tables = [section for section in Config.model_fields if [section] != where[:-1] and where[-1] in known_keys([section])]
+    return f"it belongs under [{tables[0]}]" if tables else f"known here: {', '.join(known)}"
 
 
 def known_keys(section: list[str]) -> list[str]:
     """The keys that a section of `rung.toml` takes."""
-    fields = Config.model_fields
+    return list(_fields(section))
+
+
+def _fields(section: list[str]) -> dict[str, FieldInfo]:
     if not section:
-        return list(fields)
-    annotation = fields[section[0]].annotation
-    return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, Section) else []
+        return Config.model_fields
+    annotation = Config.model_fields[section[0]].annotation
+    return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, Section) else {}

@@ -117,9 +117,10 @@ def _rung(scene: _Scene, name: str, before: Sequence[Answer], change_seconds: fl
 
 def _versions(ws: Workspace, before: Path) -> tuple[dict[str, Document], dict[str, Document]]:
     """Path → document, then and now; what the folder `before` lacks was then as it is now."""
+    from rung.knowledge.gather import gather
     from rung.knowledge.read import read_folder
 
-    now = {document.path: document for document in read_folder(ws.folder / ws.config.knowledge.folder)[0]}
+    now = {document.path: document for document in gather(w.places(ws)).documents}
     return now | {document.path: document for document in read_folder(before)[0]}, now
 
 

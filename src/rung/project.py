@@ -39,9 +39,9 @@ class Project:
         """Bring the index up to date with the documents. ConfigError where the project has none."""
         from rung.workspace.workspace import sync_knowledge
 
-        synced = sync_knowledge(self.workspace, self.progress)
+        synced = sync_knowledge(self.workspace, self.progress, fresh=True)
         if synced is None:
-            raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
+            raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
         return synced[1]
 
     def ask(self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = ()) -> Answer:

@@ -11,33 +11,22 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.errors import ConfigError, RungError
+from rung.errors import ConfigError, DataError, RungError
+from rung.report.terminal import counted
 from rung.workspace.workspace import Progress, open_workspace
 
 if TYPE_CHECKING:
-    from rung.knowledge.knowledge import SyncReport
+    from rung.climb import Climb
+    from rung.knowledge.choice import Choice
+    from rung.knowledge.explain import Explanation
+    from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.types import Answer
     from rung.workspace.check import Checked
 
 
-KEPT = "; its last good version stays"
-
-
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Progress]:
-    """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere.
-
-    Ctrl-C inside it becomes a RungError that says how to go on.
-    """
-    try:
-        with _bars(quiet=quiet) as update:
-            yield update
-    except KeyboardInterrupt:
-        raise RungError("interrupted; what was finished is kept", "run the same command again: it goes on where it stopped") from None
-
-
-@contextmanager
-def _bars(*, quiet: bool) -> Iterator[Progress]:
+    """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -69,6 +58,13 @@ def _lines(console: Any) -> Progress:
     return update
 
 
+def rungs_from(typed: str, *, trained: bool = False) -> list[str]:
+    """The rungs whose names begin so, for the shell's completion."""
+    from rung.approach.ladder import LADDER
+
+    return [name for name, rung in LADDER.items() if name.startswith(typed) and (rung.trained_on or not trained)]
+
+
 def print_json(value: object) -> None:
     """One JSON object on stdout."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
@@ -80,28 +76,76 @@ def show_check(checked: Checked, as_json: bool) -> None:
     if as_json:
         print_json(checked)
         return
-    print(f"{checked.project}: {checked.cases} cases in {checked.groups} groups ({checked.unanswerable} unanswerable)")
-    print(f"{checked.examples} examples")
-    print(f"{checked.documents} documents read, {len(checked.skipped)} skipped")
+    print(
+        f"{checked.project}: {counted(checked.cases, 'case')} in {counted(checked.groups, 'group')} ({checked.unanswerable} unanswerable)"
+    )
+    print(counted(checked.examples, "example"))
+    print(f"{counted(checked.documents, 'document')} read, {len(checked.skipped)} skipped")
     for path, reason in checked.skipped:
         print(f"  skipped {path}: {reason}")
     for warning in checked.warnings:
         print(f"warning: {warning}")
 
 
-def index_and_show(folder: Path, as_json: bool) -> None:
-    """Sync the index and say what changed."""
+def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
+    """Sync the index and say what changed and how it is searched; with a question, why each passage is found or not."""
+    from rung.knowledge.choice import read_choice
+    from rung.knowledge.explain import explain
     from rung.workspace.workspace import sync_knowledge
 
+    ws = open_workspace(folder)
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(open_workspace(folder), bar)
+        synced = sync_knowledge(ws, bar, fresh=True)
     if synced is None:
-        raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
+        raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
     knowledge, report = synced
+    settings = ws.config.knowledge
+    choice = read_choice(knowledge.choice) if settings.mode == "auto" else None
+    explanation = explain(knowledge, question, settings.k, settings.mode) if question else None
     if as_json:
-        print_json(asdict(report) | {"version": knowledge.version})
-    else:
-        _show_sync(report, knowledge.version)
+        told: dict[str, object] = asdict(report) | {"version": knowledge.version}
+        told |= {"choice": asdict(choice)} if choice else {}
+        print_json(told | ({"explanation": asdict(explanation)} if explanation else {}))
+        return
+    _show_sync(report, knowledge.version)
+    if choice:
+        _show_choice(choice)
+    if explanation:
+        _show_explanation(explanation)
+
+
+def _show_choice(choice: Choice) -> None:
+    print(f"ranked by {choice.mode}: {choice.why} (nDCG@10 on {choice.questions})")
+    for row in choice.candidates:
+        print(f"  {row.mode:<12} {row.ndcg:.3f}  95 % interval {row.low:.3f} to {row.high:.3f}")
+
+
+def _show_explanation(explanation: Explanation) -> None:
+    from rung.knowledge.explain import BY
+
+    print(f"ranked by {explanation.mode}")
+    for row in explanation.rows:
+        headings = " > ".join(row.hit.passage.headings)
+        print(f"{row.place or '-':>3}  {row.hit.score:.3f}  {row.hit.passage.document}: {headings}")
+        for name, leg in row.legs.items():
+            print(f"       by {BY[name]}: rank {leg.rank}, score {leg.score:.3f}")
+        print(f"       {row.why}")
+        if row.hit.folded:
+            print(f"       copies of it: {', '.join(row.hit.folded)}")
+
+
+def watch_and_show(folder: Path, as_json: bool) -> None:
+    """Sync at once and after every change, and say each time what changed; an error is told and does not end it."""
+    from rung.workspace.watching import changes
+
+    index_and_show(folder, as_json)
+    sys.stdout.flush()
+    for _ in changes(open_workspace(folder)):
+        try:
+            index_and_show(folder, as_json)
+        except RungError as error:
+            print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
 
 
 def history_and_show(folder: Path, as_json: bool, at: str, *, purge: bool) -> None:
@@ -130,22 +174,27 @@ def _show_sync(report: SyncReport, version: str) -> None:
     counts = {name: len(value) if isinstance(value, (tuple, list)) else value for name, value in asdict(report).items()}
     print(", ".join(f"{count} {name}" for name, count in counts.items()))
     for skipped in report.skipped:
-        print(f"  skipped {skipped.path}: {skipped.reason}{KEPT if skipped.path in report.kept else ''}")
+        print(f"  skipped {skipped.path}: {skipped.reason}")
     print(f"knowledge: {version}")
 
 
 def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = (), at: str = "") -> None:
     """Answer as it is spoken, then the sources it stands on."""
     from rung.approach.approach import answer_stream
+    from rung.approach.source import Everything, Search
     from rung.climb import open_rung
     from rung.types import Answer
 
     with progress(quiet=as_json) as bar:
+        if not question.strip():
+            raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
         ready = open_rung(open_workspace(folder, user, where, at), rung, bar)
+    knowledge = ready.source.knowledge if isinstance(ready.source, Search | Everything) else None
     started = False
+    question = question.encode(errors="surrogateescape").decode(errors="replace")  # a shell may pass bytes that are not UTF-8
     for piece in answer_stream(ready, question):
         if isinstance(piece, Answer):
-            print_json(piece) if as_json else _show_sources(piece)
+            print_json(piece) if as_json else _show_sources(piece, knowledge)
         elif not as_json:
             text = piece if started else piece.lstrip()
             started = started or bool(text)
@@ -153,13 +202,15 @@ def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: st
             sys.stdout.flush()
 
 
-def _show_sources(answer: Answer) -> None:
+def _show_sources(answer: Answer, knowledge: Knowledge | None) -> None:
     print()
     cited = {citation.marker: citation.quote for citation in answer.citations}
     for number, hit in enumerate(answer.hits, 1):
         mark = "*" if number in cited else " "
         place = " > ".join(hit.passage.headings) or hit.passage.document
-        print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}  {place}")
+        pages = knowledge.pages(hit.passage) if knowledge else None
+        page = f", page {pages[0]}" + (f" to {pages[1]}" if pages[1] > pages[0] else "") if pages else ""
+        print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}{page}  {place}")
         if quote := cited.get(number):
             said = " ".join(hit.passage.text[quote[0] - hit.passage.start : quote[1] - hit.passage.start].split())
             print(f"      {quote[0]}-{quote[1]}: {said}")
@@ -182,14 +233,34 @@ def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
     if rung not in LADDER or not LADDER[rung].trained_on:
         raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
     ws = open_workspace(folder)
+    solved = examples(ws)
     with progress(quiet=as_json) as bar:
         raft = LADDER[rung].model == "raft"
         synced = sync_knowledge(ws, bar) if raft or ws.config.access.on else None
-        adapter, losses = train_adapter(ws, examples(ws), synced[0] if synced else None, bar, raft=raft)
+        adapter, losses = train_adapter(ws, solved, synced[0] if synced else None, bar, raft=raft)
     if as_json:
         print_json({"adapter": str(adapter), "losses": losses})
     else:
         print(f"adapter: {adapter}")
+
+
+def tune_and_show(folder: Path, as_json: bool) -> None:
+    """Train the embedder and say what it gained and how to use it."""
+    from rung.workspace.embedding import tune_embedder
+
+    with progress(quiet=as_json) as bar:
+        done = tune_embedder(open_workspace(folder), bar)
+    if as_json:
+        print_json(done)
+        return
+    gained = done.gained
+    print(f"embedder: {done.folder}")
+    print(f"mean reciprocal rank on {gained.n} questions set aside: {done.base:.3f} before, {done.tuned:.3f} after")
+    print(f"gained {gained.estimate:+.3f}, 95 % interval {gained.low:+.3f} to {gained.high:+.3f}")
+    if done.unseen and done.unseen.n < gained.n:
+        new = done.unseen
+        print(f"on the {new.n} about documents not trained on: {new.estimate:+.3f}, {new.low:+.3f} to {new.high:+.3f}")
+    print(f'to use it, write embedder = "{done.spec}" under [knowledge]; the index stays as it is')
 
 
 def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "", at: str = "") -> None:
@@ -198,18 +269,34 @@ def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_j
 
     started = time.perf_counter()
     with progress(quiet=as_json) as bar:
-        done = climbing.climb(open_workspace(folder, user, (), at), bar, rungs, workers)
-        path = climbing.report(done)
+        done = climbing.climb(open_workspace(folder, user), bar, rungs, workers)
+    stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
+    _show_climb(done, as_json, f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
+
+
+def report_and_show(folder: Path, as_json: bool) -> None:
+    """The last climb as `rung climb` printed it; its report is written anew."""
+    from rung.runs import last_climb
+
+    _show_climb(last_climb(open_workspace(folder)), as_json)
+
+
+def _show_climb(done: Climb, as_json: bool, *lines: str) -> None:
+    from rich.console import Console
+
+    from rung import climb as climbing
+    from rung.report.terminal import table
+
+    path = climbing.report(done)
     if as_json:
         print_json(climbing.as_json(done) | {"report": str(path)})
         return
-    from rich.console import Console
-
-    from rung.report.terminal import table
-
-    table(climbing.as_report(done), Console(width=None if sys.stdout.isatty() else 110))
-    stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
-    print(f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
+    table(climbing.as_report(done), Console())
+    if done.skipped:
+        name, reason = done.skipped[0]
+        print(f"{counted(len(done.skipped), 'document')} skipped, such as {name}, which {reason}; `rung check` names all")
+    for line in lines:
+        print(line)
     print(f"verdict: {done.verdict.sentence}")
     print(f"report: {path}")
 

@@ -58,6 +58,7 @@ class Hit:
     passage: Passage
     score: float
     legs: Mapping[str, int] = field(default_factory=dict)
+    folded: tuple[str, ...] = ()  # documents whose copies of it were left out below it
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def one(text: str, question: str = "") -> Any:
         ("After seven years the allowance rises to twenty-nine days [1].", "words"),
         ("25 days [1]", "words"),
         ("It must be used by April 30 [1].", "words"),
+        ("They get 25 days [1].", "words"), ("You'd have 29 days.", "words"),
         ("The days carried over must be used by 2025-04-30.", "words"),
         ("The desk opens at 8.30 am.", "fuzzy"),
         ("Visitors mustn't park in the yard. [1]", "fuzzy"),

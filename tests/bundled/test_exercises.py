@@ -15,6 +15,7 @@ from bundled.compose import Level, exercise, natural_exercise, window
 from bundled.encode import encode, join, prompt
 from bundled.kinds.bank import TEST_KINDS, TRAIN_KINDS
 from bundled.kinds.drill import drawn
+from bundled.policy import policy_exercise
 from bundled.prose import ask, fact, prose_exercise
 from rung.models import base_folder
 
@@ -38,7 +39,7 @@ def test_an_answer_stands_in_the_passage_it_cites(seed: int) -> None:
         if branch.kind == "fact":
             assert branch.value in made.passages[branch.passage - 1]
             assert branch.value.lower() in (
-                branch.answer.lower() if not branch.answer.startswith("{") else str(json.loads(branch.answer)).lower()
+                branch.answer.lower() if not branch.answer.startswith('{"') else str(json.loads(branch.answer)).lower()
             )
         if branch.kind == "json":
             values = [v for v in json.loads(branch.answer).values() if v is not None]
@@ -132,15 +133,15 @@ def test_the_fast_forward_pass_gives_the_loss_and_gradients_of_transformers(toke
     fast.backward()
     probe = model.model.layers[1].self_attn.k_proj.weight
     ours, probe.grad = probe.grad.clone(), None
-    total, count = torch.zeros(()), 0
+    total, count = torch.zeros(()), 0.0
     for item in encoded:
         for number in range(1, item[-1][2] + 1):
             alone = [t for t in item if t[2] in (0, number)]
             ids = torch.tensor([t[0] for t in alone])
-            wanted = torch.tensor([t[3] > 0 and (t[2] == number or number == 1) for t in alone])
+            weight = torch.tensor([t[3] * (t[2] == number or number == 1) for t in alone])[1:]
             logits = model(input_ids=ids[None]).logits[0]
-            total = total + torch.nn.functional.cross_entropy(logits[:-1][wanted[1:]], ids[1:][wanted[1:]], reduction="sum")
-            count += int(wanted.sum())
+            total = total + (torch.nn.functional.cross_entropy(logits[:-1], ids[1:], reduction="none") * weight).sum()
+            count += float(weight.sum())
     slow = total / count
     slow.backward()
     assert abs(fast.item() - slow.item()) < 0.01 * slow.item()
@@ -176,3 +177,15 @@ def test_a_question_never_holds_its_answer(seed: int, sentence: str) -> None:
     said, answer, first = fact(r, sentence)
     assert said.count(answer) == 1
     assert answer not in ask(r, said, answer, first)
+
+
+@given(seeds)
+@settings(max_examples=60, deadline=None)
+def test_a_rule_is_stated_where_it_is_cited_and_asked_for_in_one_way(seed: int) -> None:
+    made = policy_exercise(Random(seed), Level(passages=(1, 6), absent=0.2))
+    assert len({one.question for one in made.branches}) == len(made.branches)
+    for one in made.branches:
+        assert one.passage or one.kind == "absent"
+        if one.passage:
+            assert one.value.lower() in made.passages[one.passage - 1].lower()
+            assert one.value not in one.question

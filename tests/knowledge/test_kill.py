@@ -13,7 +13,7 @@ import pytest
 from postgres_server import postgres
 
 from rung.knowledge.embedders.hashing import Hashing
-from rung.knowledge.knowledge import history, open_knowledge, search, sync
+from rung.knowledge.knowledge import history, legs, open_knowledge, sync
 from rung.knowledge.read import read_document
 from rung.types import Document
 
@@ -63,7 +63,7 @@ def whole(folder: Path, kind: str) -> None:
     for path in knowledge.documents():
         assert "".join(passage.text for passage in passages if passage.document == path) == edition(turn)[0].text
     for mode in ("dense", "words"):
-        assert len(search(knowledge, f"edition {turn} of the page", 100, mode)) == len(passages)
+        assert len(legs(knowledge, f"edition {turn} of the page", 100, (mode,))[mode]) == len(passages)
 
 
 def kill_often(folder: Path, kind: str, times: int) -> None:

@@ -203,6 +203,21 @@ def test_a_path_given_twice_is_refused(tmp_path: Path) -> None:
         sync(knowledge, [LEAVE, replace(TRAVEL, path=LEAVE.path)])
 
 
+def test_nothing_new_needs_no_lock_and_writes_nothing(tmp_path: Path) -> None:
+    knowledge, _ = opened(tmp_path)
+    sync(knowledge, DOCS)
+    with FileLock(knowledge.folder / "lock"):  # another process is syncing, or the folder can't be written
+        assert sync(knowledge, DOCS).unchanged == 3
+        assert search(knowledge, "hotel limit", 1)
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="needs a folder that nobody can write to")
+def test_a_folder_that_cannot_be_written_is_not_called_damaged() -> None:
+    with pytest.raises(KnowledgeError, match="can't be written") as caught:
+        sync(opened(Path("/sys/rung"), "lance")[0], DOCS)
+    assert "delete" not in caught.value.hint
+
+
 def test_a_second_writer_is_turned_away(tmp_path: Path) -> None:
     knowledge, _ = opened(tmp_path)
     sync(knowledge, DOCS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -25,6 +26,24 @@ def test_markdown_keeps_its_text_and_takes_the_title_from_front_matter() -> None
     document = read_document(b"---\ntitle: 'Paid leave'\nowner: People\n---\n# Leave\n\nTen days.\n", "hr/leave.md")
     assert (document.title, document.text) == ("Paid leave", "# Leave\n\nTen days.\n")
     assert document.meta == {"title": "Paid leave", "owner": "People"}
+
+
+@pytest.mark.parametrize(
+    ("front", "access"),
+    [
+        ('access: [hr, "group:board"]', ["hr", "group:board"]),
+        ("access:\n- hr\n- group:board", ["hr", "group:board"]),
+        ("access:\n  - hr\n  # nobody else\n", ["hr"]),
+        ("access: hr", "hr"),
+        ("access:", ""),
+        ("access: [hr", None),
+        ("access: {a: !!python/object/apply:os.getcwd []}", {"a": []}),
+    ],
+)
+def test_a_list_in_front_matter_is_never_lost(front: str, access: object) -> None:
+    document = read_document(f"---\ntitle: Pay\n{front}\n---\nTen.\n".encode(), "pay.md")
+    assert document.text == "Ten.\n"
+    assert document.meta["access"] == access
 
 
 @pytest.mark.parametrize(
@@ -115,7 +134,32 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     outside.write_text("salaries")
     (inside / "open.md").write_text("open")
     (inside / "link.md").symlink_to(outside)
-    assert [document.path for document in read_folder(inside)[0]] == ["open.md"]
+    (inside / "again.md").symlink_to(inside / "open.md")
+    (inside / "loop").symlink_to(inside)
+    (inside / "turns.md").symlink_to("turns.md")
+    documents, skipped = read_folder(inside)
+    assert [document.path for document in documents] == ["again.md", "open.md"]
+    assert skipped == [
+        Skipped("link.md", "is a link out of the folder, which is not followed"),
+        Skipped("loop", "is a link to a folder, which is not followed"),
+        Skipped("turns.md", "is a link that leads nowhere"),
+    ]
+
+
+def test_a_name_that_is_not_utf8_is_skipped_and_can_be_printed(tmp_path: Path) -> None:
+    (tmp_path / "good name.md").write_text("good")
+    (tmp_path / os.fsdecode(b"odd\xff.md")).write_text("odd")
+    documents, skipped = read_folder(tmp_path)
+    assert [document.path for document in documents] == ["good name.md"]
+    assert skipped == [Skipped("odd\\udcff.md", "has a name that is not UTF-8")]
+
+
+def test_a_damaged_file_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "open.md").write_text("open")
+    (tmp_path / "garbage.pdf").write_bytes(bytes(range(256)) * 9)
+    (skipped,) = read_folder(tmp_path)[1]
+    words = skipped.reason.split("(")[1].strip(")").split(": ")
+    assert len(words) == len(set(words)) <= 2
 
 
 def test_known_bytes_are_not_parsed_again(tmp_path: Path) -> None:
@@ -128,6 +172,16 @@ def test_known_bytes_are_not_parsed_again(tmp_path: Path) -> None:
 
     assert read_folder(tmp_path, recall)[0][0].text == "as read before"
     assert asked == ["a.pdf"]
+
+
+def test_progress_is_told_where_files_take_time(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    (tmp_path / "a.md").write_text("text")
+    read_folder(tmp_path, progress=lambda done, total: told.append((done, total)))
+    assert told == []
+    (tmp_path / "b.pdf").write_bytes(pdf([["Hello"]]))
+    read_folder(tmp_path, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 2), (2, 2)]
 
 
 def test_missing_and_empty_folders_are_errors_with_a_hint(tmp_path: Path) -> None:

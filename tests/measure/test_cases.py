@@ -205,3 +205,12 @@ def test_question_keys_ignore_case_and_spacing(question: str) -> None:
     key = question_key(question)
     assert question_key(f"  {question}\n") == key
     assert question_key(key) == key
+
+
+def test_half_a_character_is_refused_and_a_whole_one_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.write_text('{"question": "\\ud83d\\ude00?", "answer": "a"}\n')
+    assert read_cases(path)[0].question == "\U0001f600?"
+    path.write_text('{"question": "a", "answer": "a"}\n{"question": "\\ud83d?", "answer": "a"}\n')
+    with pytest.raises(DataError, match=r"line 2: a .u escape names half a character"):
+        read_cases(path)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rung.errors import ConfigError
-from rung.measure.reasons import cases, percent, points, size
+from rung.measure.reasons import cases, percent, points, signed, size
 from rung.measure.summary import not_run, summarise
 from rung.measure.verdict import Limits, decide
 from rung.types import Answer, Case, Score, Summary, Usage, Verdict
@@ -164,6 +164,7 @@ def test_percentages_do_not_hide_a_difference() -> None:
     assert percent(0.7, 0.7) == "70 %"
     assert percent(0.6996, 0.7) == "69.96 %"
     assert [points(one) for one in (0.004, 0.01, -0.123)] == ["less than 1 point", "1 point", "12 points"]
+    assert [signed(one) for one in (0.004, -0.004, 0.01, -0.123)] == ["0", "0", "+1", "-12"]
 
 
 def test_a_bar_is_a_share() -> None:

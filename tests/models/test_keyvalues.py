@@ -34,8 +34,7 @@ def test_growing_keeps_what_is_there() -> None:
 
 def test_a_line_writes_its_row_alone_and_returns_all_it_has() -> None:
     slots = filled(2, 8)
-    line = Line(slots, 1)
-    line.length = 2
+    line = Line(slots, 1, 2)
     keys, values = torch.full((1, 3, 3, 4), -1.0), torch.full((1, 3, 3, 4), -2.0)
     other = slots.keys[0][0].clone()
     all_keys, all_values = line.update(keys, values, 0)
@@ -46,11 +45,10 @@ def test_a_line_writes_its_row_alone_and_returns_all_it_has() -> None:
 
 def test_a_block_pasted_is_a_block_copied() -> None:
     slots = filled(2, 8)
-    block = Line(slots, 0).copy(0, 4)
-    line = Line(slots, 1)
-    line.paste(block)
-    assert line.length == 4
-    assert torch.equal(line.copy(0, 4), block)
+    block, before = slots.copy(0, 0, 4), slots.copy(1, 0, 3)
+    slots.paste(1, 3, block)
+    assert torch.equal(slots.copy(1, 3, 7), block)
+    assert torch.equal(slots.copy(1, 0, 3), before)
 
 
 def test_a_step_writes_each_row_at_its_own_position() -> None:

@@ -57,19 +57,24 @@ def generated(folder: Path, adapter: Path | None, prompts: list[list[Message]]) 
     return texts
 
 
-def test_greedy_is_what_transformers_generates(model_folder: Path) -> None:
+both_forwards = pytest.mark.parametrize("packed_mib", [2048, 0])  # our own, and transformers'
+
+
+@both_forwards
+def test_greedy_is_what_transformers_generates(model_folder: Path, packed_mib: int) -> None:
     prompts = [*PROMPTS[:6], prompt(LONG)]
-    assert said(local(model_folder), prompts) == generated(model_folder, None, prompts)
+    assert said(local(model_folder, packed_mib=packed_mib), prompts) == generated(model_folder, None, prompts)
 
 
+@both_forwards
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # peft reads a name that transformers will drop
-def test_adapters_are_what_peft_makes_of_them_in_any_order(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
+def test_adapters_are_what_peft_makes_of_them_in_any_order(model_folder: Path, adapter_folders: tuple[Path, Path], packed_mib: int) -> None:
     one, two = adapter_folders
     expected = {folder: generated(model_folder, folder, PROMPTS[:4]) for folder in (None, one, two)}
     assert len({tuple(texts) for texts in expected.values()}) == 3
     for order in ((two, None, one), (one, two, None, one)):
         for folder in order:
-            assert said(local(model_folder, folder), PROMPTS[:4]) == expected[folder]
+            assert said(local(model_folder, folder, packed_mib=packed_mib), PROMPTS[:4]) == expected[folder]
 
 
 def test_one_engine_holds_the_base_for_all_adapters(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
@@ -79,38 +84,46 @@ def test_one_engine_holds_the_base_for_all_adapters(model_folder: Path, adapter_
     assert tuned.id == local(model_folder, adapter_folders[0]).id
 
 
-def test_a_reply_depends_on_its_prompt_alone(model_folder: Path) -> None:
-    model = local(model_folder)
+@both_forwards
+def test_a_reply_depends_on_its_prompt_alone(model_folder: Path, adapter_folders: tuple[Path, Path], packed_mib: int) -> None:
+    model = local(model_folder, adapter_folders[0], packed_mib=packed_mib)
     for settings in (GREEDY, Settings(max_tokens=16, temperature=0.8, seed=5)):
         alone = [said(model, [one], settings)[0] for one in PROMPTS]
         assert said(model, PROMPTS, settings) == alone
         assert said(model, PROMPTS[::-1], settings) == alone[::-1]
-        assert said(local(model_folder, threads=1, batch=3), PROMPTS, settings) == alone
+        other = local(model_folder, adapter_folders[0], packed_mib=packed_mib, threads=1, batch=3)
+        assert said(other, PROMPTS, settings) == alone
 
 
+@both_forwards
 @pytest.mark.parametrize("shared", [1, 2])
-def test_logits_are_the_same_bits_beside_other_rows_on_any_threads(tmp_path: Path, shared: int) -> None:
+def test_logits_are_the_same_bits_beside_other_rows_on_any_threads(tmp_path: Path, shared: int, packed_mib: int) -> None:
     from rung.models.decode import Row
-    from rung.models.keyvalues import Line, Slots
+    from rung.models.keyvalues import Slots
     from rung.models.pieces import Pieces
 
-    decoder = local(save_random_model(tmp_path / "random", key_heads=4 // shared)).engine.decoder
+    folder = save_random_model(tmp_path / "random", key_heads=4 // shared)
+    decoder = local(folder, packed_mib=packed_mib, prefix_mib=0).engine.decoder
     threads_before = torch.get_num_threads()
 
-    def logits(beside: int, threads: int) -> torch.Tensor:
+    def logits(beside: int, threads: int, length: int) -> list[torch.Tensor]:
         torch.set_num_threads(threads)
+        decoder.forward.use("")
         slots = Slots(decoder.shape)
-        slots.grow(16, 256)
-        rows = [Row([1, *range(7, 7 + 9 * number)], GREEDY, Pieces(str), print) for number in range(1, beside + 2)]
-        for number, row in enumerate(rows):
-            row.tokens = [int(decoder.read(row, Line(slots, number), "").argmax())]
-        return decoder.step(rows, slots)[0]
+        slots.grow(16, 512)
+        rows = [Row([1, *range(7, 7 + size)], GREEDY, Pieces(str), print) for size in (length, *range(9, 9 + 11 * beside, 11))]
+        read = decoder.read(rows, slots, 0, "")
+        for row, last in zip(rows, read, strict=True):
+            row.tokens = [int(last.argmax())]
+        return [read[0], decoder.step(rows, slots)[0]]
 
     with torch.inference_mode():
-        alone = logits(0, 1)
-        same = [torch.equal(logits(beside, threads), alone) for beside in (0, 3, 8, 13) for threads in (1, 2, 3)]
+        for length in (1, 62, 63, 64, 65, 300):
+            alone = logits(0, 1, length)
+            for beside in (0, 1, 3, 8, 13):
+                for threads in (1, 2, 3):
+                    assert all(map(torch.equal, logits(beside, threads, length), alone)), (length, beside, threads)
     torch.set_num_threads(threads_before)
-    assert all(same)
 
 
 def test_single_prompts_from_many_threads_get_their_own_replies(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
@@ -129,17 +142,24 @@ def test_single_prompts_from_many_threads_get_their_own_replies(model_folder: Pa
     assert [[got[which, number] for number in range(len(PROMPTS))] for which in (0, 1)] == expected
 
 
-def test_a_shared_prefix_is_computed_once_and_changes_nothing(model_folder: Path) -> None:
+@both_forwards
+def test_a_shared_prefix_is_computed_once_and_changes_nothing(model_folder: Path, packed_mib: int) -> None:
     prompts = [prompt(f"{LONG} Question {number}?") for number in range(5)]
-    kept, fresh = local(model_folder, batch=4), local(model_folder, batch=5, prefix_mib=0)
+    kept, fresh = (local(model_folder, packed_mib=packed_mib, batch=4 + (mib == 0), prefix_mib=mib) for mib in (512, 0))
     first, again, without = replies(kept, prompts), replies(kept, prompts), replies(fresh, prompts)
     assert [one.text for one in first] == [one.text for one in again] == [one.text for one in without]
     assert [one.usage.cached for one in without] == [0] * 5
-    block = kept.engine.decoder.shape.block
-    shared = kept.count(prompts[0]) // block * block
-    assert sorted(one.usage.cached for one in first) == [0] + [shared] * 4
-    assert [one.usage.cached for one in again] == [shared] * 5
-    assert replies(kept, [prompt(f"{LONG} Anything else?")])[0].usage.cached == shared
+    block = kept.engine.decoder.forward.block
+
+    def shared(one: list[Message], other: list[Message]) -> int:
+        pairs = zip(*(encode_prompt(kept.engine.tokenizer, each) for each in (one, other)), strict=False)
+        return next(number for number, (a, b) in enumerate(pairs) if a != b) // block * block
+
+    assert shared(prompts[0], prompts[1]) > 500
+    assert sorted(one.usage.cached for one in first) == [0] + [shared(prompts[0], prompts[1])] * 4
+    assert [one.usage.cached for one in again] == [(one.usage.prompt - 1) // block * block for one in first]
+    other = prompt(f"{LONG} Anything else?")
+    assert replies(kept, [other])[0].usage.cached == shared(prompts[0], other)
 
 
 def test_a_prefix_belongs_to_its_adapter(model_folder: Path, adapter_folders: tuple[Path, Path]) -> None:
@@ -163,12 +183,9 @@ def test_settings_without_sense_are_refused(model_folder: Path, settings: Settin
 
 def test_what_goes_wrong_in_the_engine_is_raised_where_it_is_read(tmp_path: Path) -> None:
     model = local(save_random_model(tmp_path / "breaks", seed=9))
-    weight = model.engine.decoder.model.lm_head.weight
-    whole = weight.data
-    weight.data = whole[:, :5]
-    with pytest.raises(RuntimeError):
-        said(model, PROMPTS)
-    weight.data = whole
+    for asked in (PROMPTS, PROMPTS[:1]):
+        with pytest.raises(KeyError):
+            said(LocalModel(model.engine, "an adapter that was never loaded"), asked)
     assert len(said(model, PROMPTS)) == len(PROMPTS), "the engine lives on"
 
 

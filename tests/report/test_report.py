@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from rung.report.html import Report, RungReport, faults, html, inert, write_html
-from rung.report.terminal import columns, table, verdict_text
+from rung.report.terminal import table, verdict_text
 from rung.types import Answer, Case, Citation, Hit, Interval, Passage, Score, Summary, Usage, Verdict
 
 HOSTILE = "</script><script>document.title='broken'</script><!-- \u2028 <img src=x onerror=document.title='broken'>"
@@ -115,17 +115,54 @@ def test_the_terminal_shows_each_rung_and_reason(report: Report) -> None:
     assert "rag" in shown
     assert "40.0%" in shown
     assert "long-context: too long" in shown
-    assert "…" not in shown
     assert verdict_text(report.verdict).startswith("rag: 40 % right\n")
 
 
-def test_the_table_has_the_columns_that_apply(report: Report) -> None:
-    summary = next(rung.summary for rung in report.rungs if rung.summary.ran)
-    free = replace(summary, parts={"macro_f1": 0.5}, usage=Usage(100, 10, 0), cost_per_1000=0.0, cost_per_correct=None)
-    assert list(columns([free])) == ["rung", "right", "95 %", "macro F1", "p50 s"]
-    cached = replace(free, parts={"facts": 1.0}, usage=Usage(100, 10, 92), cost_per_1000=2.0)
-    shown = columns([cached, free])
-    assert (shown["cached"], shown["facts"], shown["1 right"]) == (["92%", "0%"], ["100%", "–"], ["–", "–"])
+def of_parts(report: Report, parts: dict[str, float], cost: float) -> Report:
+    rungs = [replace(rung, summary=replace(rung.summary, parts=parts, cost_per_1000=cost)) for rung in report.rungs]
+    return replace(report, rungs=rungs)
+
+
+def printed(report: Report, width: int) -> str:
+    out = io.StringIO()
+    table(report, Console(file=out, width=width))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("parts", "headings"),
+    [
+        ({"facts": 1.0, "form": 1.0, "citation_recall": 1.0, "abstention_recall": 1.0}, ["facts", "form", "cited", "unknown"]),
+        ({"label": 1.0, "macro_f1": 0.5, "accuracy": 1.0}, ["label", "macro F1"]),
+        ({"field_f1": 1.0, "valid": 1.0}, ["fields", "valid"]),
+    ],
+)
+def test_the_columns_are_those_of_the_task_and_fit_80_letters(report: Report, parts: dict[str, float], headings: list[str]) -> None:
+    shown = printed(of_parts(report, parts, 1234.5), 80)
+    assert "…" not in shown
+    assert all(heading in shown for heading in (*headings, "per 1,000", "per right"))
+    assert "100%" in shown
+    page = html(of_parts(report, parts, 1234.5))
+    assert "cost per 1,000" in page
+    assert ("evidence cited</th>" in page) is ("citation_recall" in parts)
+
+
+def test_without_prices_nothing_is_said_to_cost_nothing(report: Report) -> None:
+    free = of_parts(report, {"facts": 1.0}, 0.0)
+    assert "per 1,000" not in printed(free, 80)
+    assert "Quality against cost" not in html(free)
+    assert "No prices are set" in html(free)
+
+
+def test_reasons_are_not_broken_into_lines_where_output_is_a_file(report: Report) -> None:
+    long = replace(report, verdict=replace(report.verdict, reasons={"tuned": "word " * 60}))
+    assert f"  tuned: {'word ' * 60}".rstrip() in printed(long, 80)
+
+
+def test_faults_of_labels_and_fields_are_named() -> None:
+    assert faults(Answer("q", "a"), Score("c", 0.0, {"label": 0.0})) == ["label wrong"]
+    assert faults(Answer("q", "a"), Score("c", 0.0, {"valid": 0.0, "field_f1": 0.5})) == ["not as the schema says", "fields wrong"]
+    assert faults(Answer("q", "I don't know."), Score("c", 0.0, {"facts": 0.0, "abstained": 1.0})) == ["says it doesn't know"]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

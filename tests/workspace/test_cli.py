@@ -1,83 +1,18 @@
-"""The command line on real small projects: what works, what is refused, and that nothing is lost."""
+"""The command line on real small projects: what works, and that nothing is lost."""
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pytest
-from tiny_model import save_random_model
+from shop_project import refused, rung
 
-TOML = """\
-[project]
-name = "shop"
-cases = "cases.jsonl"
-examples = "examples.jsonl"
-bar = 0.5
-
-[model]
-name = "local:model"
-max_tokens = 6
-{model}
-[knowledge]
-embedder = "hashing"
-index = "exact"
-k = 2
-
-[tuning]
-rank = 2
-epochs = 2
-
-{more}
-"""
-
-
-def rung(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the real command."""
-    return subprocess.run([sys.executable, "-m", "rung", *words], capture_output=True, text=True, timeout=180, cwd=folder, check=False)
-
-
-def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    """Exit code 2, one sentence and one hint, no traceback, and these words."""
-    assert done.returncode == 2, done.stdout + done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert [line for line in lines if line.startswith("error: ")], done.stderr
-    assert [line for line in lines if line.startswith("hint: ")], done.stderr
-    assert "Traceback" not in done.stderr
-    for word in words:
-        assert word in done.stderr, done.stderr
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "model"
-    save_random_model(folder, seed=0)
-    return folder
-
-
-@pytest.fixture
-def project(tmp_path: Path, model: Path) -> Path:
-    folder = tmp_path / "shop"
-    (folder / "docs").mkdir(parents=True)
-    (folder / "model").symlink_to(model)
-    for n in range(6):
-        (folder / "docs" / f"d{n}.md").write_text(f"# Part {n}\n\nThe price of part {n} is {n}0 euros.\n")
-    rows = [{"id": f"c{n}", "question": f"What is the price of part {n}?", "answer": f"{n}0 euros", "group": f"d{n}.md"} for n in range(6)]
-    rows = [row | {"evidence": [{"document": f"d{n}.md", "quote": f"The price of part {n} is {n}0 euros."}]} for n, row in enumerate(rows)]
-    (folder / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:3]))
-    (folder / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[3:]))
-    write_toml(folder)
-    return folder
-
-
-def write_toml(folder: Path, model: str = "", more: str = "") -> None:
-    (folder / "rung.toml").write_text(TOML.format(model=model, more=more))
+from rung.workspace.workspace import open_workspace, remote, style
 
 
 def test_a_climb_of_all_rungs_and_its_repetition(project: Path) -> None:
@@ -88,7 +23,12 @@ def test_a_climb_of_all_rungs_and_its_repetition(project: Path) -> None:
     for one in done["rungs"]:
         assert one["ran"] or one["note"]
         assert one["primary"]["low"] <= one["primary"]["estimate"] <= one["primary"]["high"]
-    assert Path(done["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
+    page = Path(done["report"]).read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    Path(done["report"]).unlink()
+    told = json.loads(rung("report", str(project), "--json").stdout)
+    assert told == done
+    assert Path(done["report"]).read_text(encoding="utf-8") == page
     answers = {p: p.stat().st_mtime_ns for p in (project / ".rung" / "runs").rglob("answers.jsonl")}
     again = json.loads(rung("climb", str(project), "--json", "--workers", "2").stdout)
     assert again["verdict"] == done["verdict"]
@@ -154,74 +94,85 @@ def test_init_makes_a_project_that_checks(tmp_path: Path) -> None:
     refused(rung("init", str(tmp_path / "new")), "there already")
 
 
-def test_no_project(tmp_path: Path) -> None:
-    refused(rung("check", str(tmp_path)), "no rung.toml", "rung init")
+def test_report_shows_the_last_climb_and_asks_nothing(project: Path) -> None:
+    refused(rung("report", str(project)), "no finished climb", "rung climb")
+    (project / "docs" / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
+    climbed = rung("climb", str(project), "--rung", "prompt", "--rung", "rag")
+    (project / "model").unlink()  # nothing to ask
+    (project / "cases.jsonl").unlink()
+    done = rung("report", str(project))
+    assert done.returncode == 0, done.stderr
+    without_times = [line for line in climbed.stdout.splitlines() if not line.startswith("stages: ")]
+    assert done.stdout.splitlines() == without_times
+    assert "1 document skipped, such as broken.pdf, which is damaged" in done.stdout
+    (run,) = (project / ".rung" / "runs").iterdir()
+    (run / "climb.json").write_text("{}")
+    refused(rung("report", str(project)), "can't be read", "rung climb")
 
 
-def test_malformed_toml(project: Path) -> None:
-    (project / "rung.toml").write_text("[project\n")
-    refused(rung("check", str(project)), "not valid TOML")
+def test_the_loss_curve_of_a_killed_training_has_each_step_once(project: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "rung", "train", str(project)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 90
+    while not list((project / ".rung").glob("adapters/*.partial/loss.jsonl")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    losses = json.loads(rung("train", str(project), "--json").stdout)["losses"]
+    assert [line["step"] for line in losses] == list(range(1, len(losses) + 1))
 
 
-def test_an_unknown_key_names_the_nearest(project: Path) -> None:
-    write_toml(project, more='[prompt]\nsytem = "x"')
-    refused(rung("check", str(project)), "prompt.sytem", "'system'")
+def test_the_instructions_of_a_classify_project_are_kept(project: Path) -> None:
+    (project / "labels.json").write_text('\ufeff["cheap", "dear"]')
+    toml = '[project]\ntask = "classify"\nlabels = "labels.json"\n[prompt]\nsystem = "Be strict."\n'
+    (project / "rung.toml").write_text(toml)
+    assert style(open_workspace(project)).system == "Be strict. Answer with one label: cheap, dear."
+    (project / "rung.toml").write_text(toml.split("[prompt]")[0])
+    assert style(open_workspace(project)).system == "Answer with one label: cheap, dear."
 
 
-def test_a_value_of_the_wrong_kind(project: Path) -> None:
-    write_toml(project, more='[limits]\nseconds_p95 = "fast"')
-    refused(rung("check", str(project)), "limits.seconds_p95")
+def test_private_projects_know_this_machine_by_name() -> None:
+    assert [remote(f"endpoint:m@http://{host}/v1") for host in ("localhost:8000", "127.0.0.1:1", "[::1]:1", "api.example", "10.0.0.2")] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert not remote("local:model")
 
 
-def test_an_empty_folder(project: Path) -> None:
-    for path in (project / "docs").iterdir():
-        path.unlink()
-    refused(rung("index", str(project)), "docs")
+def test_ctrl_c_at_any_moment_is_one_sentence(project: Path) -> None:
+    for verb, seconds in (("check", 0.3), ("climb", 0.4), ("climb", 0.8), ("climb", 1.5)):
+        command = [sys.executable, "-m", "rung", verb, str(project)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+            if errors and "site-packages" not in errors and "Traceback" not in errors:  # else it came before rung had begun
+                assert process.returncode == 2, errors
+                assert errors.splitlines()[-2:] == [
+                    "error: interrupted; what was finished is kept",
+                    "hint: run the same command again: it goes on where it stopped",
+                ]
 
 
-def test_a_broken_line(project: Path) -> None:
-    with (project / "cases.jsonl").open("a") as file:
-        file.write('{"id": "x", \n')
-    refused(rung("check", str(project)), "cases.jsonl", "4")
+def test_the_shell_completes_verbs_and_rungs() -> None:
+    for words, at, expected in (
+        ("rung cl", 1, ["climb"]),
+        ("rung climb --rung ra", 3, ["rag", "raft"]),
+        ("rung train --rung ", 3, ["tuned", "hybrid", "raft"]),
+    ):
+        asked = os.environ | {"_RUNG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(at)}
+        done = subprocess.run([sys.executable, "-m", "rung"], env=asked, capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout.split() == expected, done.stderr
 
 
-def test_two_cases_of_one_id(project: Path) -> None:
-    lines = (project / "cases.jsonl").read_text().splitlines()
-    (project / "cases.jsonl").write_text("\n".join([*lines, lines[0].replace("part 0?", "part zero?")]) + "\n")
-    refused(rung("check", str(project)), "c0")
+def test_the_version_is_printed() -> None:
+    from rung import __version__
 
-
-def test_a_training_row_that_is_held_out(project: Path) -> None:
-    with (project / "examples.jsonl").open("a") as file:
-        file.write(json.dumps({"id": "e", "question": "what is the price of part 1", "answer": "x"}) + "\n")
-    refused(rung("climb", str(project)), "e")
-
-
-def test_a_label_outside_the_list(project: Path) -> None:
-    (project / "labels.json").write_text('["cheap", "dear"]')
-    (project / "rung.toml").write_text('[project]\ntask = "classify"\nlabels = "labels.json"\n[knowledge]\nfolder = ""\n')
-    refused(rung("check", str(project)), "label")
-
-
-def test_a_model_that_is_not_there(project: Path) -> None:
-    (project / "model").unlink()
-    refused(rung("climb", str(project)), "model")
-
-
-def test_an_unknown_rung(project: Path) -> None:
-    refused(rung("ask", "What?", str(project), "--rung", "magic"), "magic", "long-context")
-
-
-def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(project: Path) -> None:
-    assert rung("index", str(project)).returncode == 0
-    before = {p: p.read_bytes() for p in (project / ".rung" / "knowledge").rglob("*") if p.is_file()}
-    (project / "docs" / "more.md").write_text("# More\n\n" + "Many words stand here. " * 400)
-    command = [sys.executable, "-m", "rung", "index", str(project)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, preexec_fn=_small_files, check=False)
-    refused(done)
-    assert all(p.read_bytes() == content for p, content in before.items())
-    assert json.loads(rung("index", str(project), "--json").stdout)["added"] == ["more.md"]
-
-
-def _small_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # a write beyond fails as one to a full disk does
+    assert rung("--version").stdout == f"rung {__version__}\n"
+    assert "Usage: rung" in rung("--help").stdout

@@ -35,7 +35,8 @@ STOP = frozenset(
         """a an the and or but if of to in on at by for with from as is are was were be been being it its they them their this that these
     those there here which who whom what when where how why than then so such will would can could should shall may might must do does
     did has have had having we you your our i he she his her not no nor also any all each per about into over more most other some only
-    own same very just up out off between during before after above below under again further once both few s t yes yeah ok okay""",
+    own same very just up out off between during before after above below under again further once both few s t
+        yes yeah ok okay get gets got""",
     )
 )
 DENIALS = re.compile(
@@ -70,6 +71,7 @@ class Claims:
     first: str  # the first word, lower case, where it is capitalised
     stems: dict[str, str]
     denials: int
+    words: int
 
 
 @lru_cache(maxsize=4096)
@@ -92,7 +94,7 @@ def claims(sentence: str) -> Claims:
         plain = word in STOP or word in WORDS
         if not plain and not (first and match is tokens[0] and not _clearly_a_name(match.group())):
             names.setdefault(word, match.group())
-    return Claims(atoms, names, _bare(first) if first not in STOP else "", stems(rest), denials(sentence))
+    return Claims(atoms, names, _bare(first) if first not in STOP else "", stems(rest), denials(sentence), len(sentence.split()))
 
 
 def denials(text: str) -> int:

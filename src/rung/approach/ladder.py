@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import NamedTuple
+
+from rung.errors import ConfigError
 
 
 class Rung(NamedTuple):
@@ -23,3 +27,12 @@ LADDER: dict[str, Rung] = {
     "raft": Rung("search", "raft", "gold"),
 }
 RUNGS: tuple[str, ...] = tuple(LADDER)
+
+
+def check_rungs(names: Iterable[str]) -> None:
+    """ConfigError for a name that is not on the ladder, with the nearest that is."""
+    for name in names:
+        if name not in LADDER:
+            near = get_close_matches(name, RUNGS, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"the rungs are {', '.join(RUNGS)}"
+            raise ConfigError(f"there is no rung '{name}'", hint)

@@ -58,8 +58,9 @@ def fit(
         if tokens + room <= model.window:
             return messages, tuple(kept)
         if whole or not (kept or examples):
+            asked = question if len(question) <= 60 else f"{question[:57]}..."
             raise ModelError(
-                f"the prompt needs {tokens:,} tokens and the answer {room:,}, but the model's window is {model.window:,}",
+                f"the prompt of '{asked}' needs {tokens:,} tokens and the answer {room:,}, but the model's window is {model.window:,}",
                 "choose a model with a longer window, or search instead of reading everything" if whole else "shorten the question",
             )
         if kept:

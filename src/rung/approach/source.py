@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from rung.knowledge.knowledge import Knowledge, search
+from rung.knowledge.rerankers import Reranker, reranked
 from rung.types import Case, Embedder, Hit
 
 if TYPE_CHECKING:
@@ -72,21 +73,27 @@ class Everything:
 
 @dataclass(frozen=True)
 class Search:
-    """The k best passages for the question."""
+    """The k best passages for the question; with a reranker the best k of the `read` that it reads."""
 
     knowledge: Knowledge
     k: int = 5
-    mode: str = "hybrid"
+    mode: str = "hybrid"  # never `auto`: what it stands for may change, and answers are kept under the id
+    reranker: Reranker | None = None
+    read: int = 30
     whole: bool = False
 
     @property
     def id(self) -> str:
         """The knowledge's version and how it is searched."""
-        return f"search/{self.knowledge.version}/{self.k}/{self.mode}"
+        again = f"/{self.reranker.id}/{self.read}" if self.reranker else ""
+        return f"search/{self.knowledge.version}/{self.k}/{self.mode}{again}"
 
     def find(self, question: str) -> Context:
         """The k best passages, best first."""
-        return Context(tuple(search(self.knowledge, question, self.k, self.mode)))
+        if self.reranker is None:
+            return Context(tuple(search(self.knowledge, question, self.k, self.mode)))
+        hits = search(self.knowledge, question, max(self.k, self.read), self.mode)
+        return Context(tuple(reranked(self.reranker, question, hits)[: self.k]))
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from rung.approach.sentences import sentences
 from rung.types import Hit, Sentence
 
 VERSION = 1
-COVERED = 0.5  # share of a sentence's words that the spans must hold; chosen by `python -m bench support`
+COVERED = 0.5  # share of a sentence's words that the spans must hold; on what it was chosen by, .3 to .6 made little difference
 FUZZY = 90  # rapidfuzz's partial ratio, from which a sentence is a quotation with slips
 SPANS = 3  # spans that may support one sentence together
 CARRIES = 0.25  # share of a sentence's words that a span must hold to lend it an amount
 ALONE = 0.8  # share from which the best span alone lends amounts
 SLACK = 25  # letters within which a quotation's end is that of the sentence it stands in
-FRAGMENT = 2  # words up to which an answer is a fragment: all of them must be found, and it stands in no clause
+FRAGMENT = 3  # words up to which an answer is a fragment, all of which must be found
 OPPOSITES = tuple(
     (frozenset(stems(first)), frozenset(stems(second)))
     for first, second in (
@@ -123,7 +123,7 @@ def _missing(claimed: Claims, asked: Claims, spans: Sequence[_Span], cited: Sequ
     about = {name for name in asked.names if name in _words(hits)}
     if about and not about & words:
         lost += sorted(about)
-    if len(claimed.stems) <= FRAGMENT:
+    if claimed.words <= FRAGMENT:
         lost += [said for key, said in claimed.stems.items() if key not in stems_of(cited)]
     if spans and (turned := _turned(claimed, spans)):
         lost.append(turned)
@@ -132,8 +132,8 @@ def _missing(claimed: Claims, asked: Claims, spans: Sequence[_Span], cited: Sequ
 
 def _turned(claimed: Claims, spans: Sequence[_Span]) -> str:
     """Whether the sentence denies what the span says, or says what it denies; the word that shows it."""
-    if len(claimed.stems) <= FRAGMENT:
-        return ""
+    if len(claimed.stems) < 3:
+        return ""  # too little to tell its clause
     span = spans[0]
     said = span.hit.passage.text[span.start - span.hit.passage.start : span.end - span.hit.passage.start]
     clauses = re.split(r"[,;:()]|\b(?:but|although|though|unless|except|while|whereas)\b", said)

@@ -13,27 +13,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.errors import ConfigError, DataError, KnowledgeError
+from rung.errors import DataError, KnowledgeError
 from rung.knowledge.access import Lists, allows, conditions, labels
+from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
 from rung.knowledge.chunk import chunk, searchable
 from rung.knowledge.embedded import forget, remember, remembered
-from rung.knowledge.fusion import by_score
+from rung.knowledge.fold import folded
+from rung.knowledge.fusion import fused, fusion
 from rung.knowledge.history import Moment, keep, moments, prune, recalled
 from rung.knowledge.indexes import LAYOUT, StoredIndex, open_index
 from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
+from rung.knowledge.reading import page_at
 from rung.knowledge.state import Held, State, SyncReport, compared, read_state, write_state
-from rung.knowledge.writing import alone, refused
+from rung.knowledge.writing import UNWRITABLE, alone, refused
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
     from rung.types import Vectors
 
-__all__ = ["Knowledge", "SyncReport", "history", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
+__all__ = ["Knowledge", "SyncReport", "history", "legs", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
 
 POOL = 100  # candidates that each leg brings to the fusion
-WEIGHTS = {"dense": 0.5, "words": 0.5}  # chosen on SciFact's train queries, see bench/retrieval.py
 BATCH = 64  # texts embedded between two reports of progress
 Progress = Callable[[int, int, str], None]
 
@@ -61,6 +63,11 @@ class Knowledge:
         told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED]
         return _named(told if self.only == ALL else [*told, *self._seen()])
 
+    @property
+    def choice(self) -> Path:
+        """The file that keeps the chosen way to rank; embedders that share an index have one each."""
+        return self.folder / f"choice-{_named([self.embedder.id])}.json"
+
     def _seen(self) -> list[object]:
         """All that decides what the filter lets through."""
         of = sorted((path, held.labels(path)) for path, held in self.state.documents.items())
@@ -80,6 +87,12 @@ class Knowledge:
         """All passages in order of document and start."""
         return self.index.passages(self.only)
 
+    def pages(self, passage: Passage) -> tuple[int, int] | None:
+        """First and last page, or slide, of a passage; None where its format has none."""
+        held = self.state.documents.get(passage.document)
+        first = page_at(held.meta, passage.start) if held else None
+        return (first, page_at(held.meta, passage.end - 1) or first) if held and first else None
+
     def recall(self, path: str, digest: str) -> Document | None:
         """A document as it was read before, if its bytes are still the same: `read_folder` need not parse it again."""
         held = self.state.documents.get(path)
@@ -97,7 +110,8 @@ def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passa
     Raises KnowledgeError where what is kept is damaged.
     """
     longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
-    home = folder / _named([index, embedder.id, longest, READ, CHUNKED, LAYOUT])
+    stored_as = getattr(embedder, "stored_as", embedder.id)  # two embedders may differ in the questions alone
+    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT])
     while True:
         state = read_state(home)
         try:
@@ -163,37 +177,54 @@ def sync(
     new = {document.path: document for document in documents}
     if len(new) < len(documents):
         raise DataError("two documents have the same path", "give each document a path of its own")
-    with alone(knowledge.folder):
-        _refresh(knowledge)
-        held = knowledge.state.documents
-        kept = tuple(sorted({one.path for one in skipped if one.path in held and one.path not in new}))
-        new |= {path: Document(path, "", held[path].title, held[path].hash, held[path].meta) for path in kept}  # unchanged: not cut
-        of = {path: labels(document, lists) for path, document in new.items()}
-        report = compared(held, list(new.values()), of)
-        if report.added or report.changed or report.removed or report.renamed or report.relabelled:
-            _change(knowledge, new, of, report.relabelled, progress)
-        forget(knowledge.folder)
-    return replace(report, skipped=tuple(skipped), kept=kept)
+    _refresh(knowledge)
+    now, of, report = _plan(knowledge.state, new, skipped, lists)
+    if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
+        with alone(knowledge.folder):
+            _refresh(knowledge)
+            now, of, report = _plan(knowledge.state, new, skipped, lists)
+            if _differs(report):
+                _change(knowledge, now, of, report.relabelled, progress)
+            forget(knowledge.folder)
+    return report
+
+
+def _plan(
+    state: State, new: Mapping[str, Document], skipped: Sequence[Skipped], lists: Lists | None
+) -> tuple[dict[str, Document], dict[str, Labels], SyncReport]:
+    """What is to be held, under which labels, and what changes by it."""
+    held = state.documents
+    kept = tuple(sorted({one.path for one in skipped if one.path in held and one.path not in new}))
+    now = {**new, **{path: Document(path, "", held[path].title, held[path].hash, held[path].meta) for path in kept}}  # unchanged: not cut
+    of = {path: labels(document, lists) for path, document in now.items()}
+    return now, of, replace(compared(held, list(now.values()), of), skipped=tuple(skipped), kept=kept)
+
+
+def _differs(report: SyncReport) -> bool:
+    return bool(report.added or report.changed or report.removed or report.renamed or report.relabelled)
 
 
 def search(knowledge: Knowledge, query: str, k: int, mode: str = "hybrid") -> list[Hit]:
-    """The k best passages, best first, each with its rank in the legs that found it.
+    """The k best passages, best first, each with its rank in the legs that found it and the documents of its copies.
 
-    `dense` ranks by cosine, `words` by BM25, `hybrid` sums both, scaled to [0, 1]. Raises ConfigError for another mode.
+    `dense` ranks by cosine, `words` by BM25, `hybrid` sums both, scaled to [0, 1]; `auto` is what was chosen by measuring
+    on this knowledge, and `rung.knowledge.fusion` names the others. Raises ConfigError for another mode.
     """
-    if mode not in ("hybrid", "dense", "words"):
-        raise ConfigError(f"'{mode}' is no way to search", "write hybrid, dense or words")
-    legs: dict[str, list[Hit]] = {}
-    depth = max(k, POOL) if mode == "hybrid" else k
-    if not knowledge.state.documents or k < 1:
-        return []
-    if mode != "words":
-        legs["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
-    if mode != "dense":
-        legs["words"] = knowledge.index.words(query, depth, knowledge.only)
-    if mode == "hybrid":
-        return by_score(legs, WEIGHTS)[:k]
-    return [replace(hit, legs={mode: rank}) for rank, hit in enumerate(legs[mode], 1)]
+    how = fusion(resolved(knowledge.choice, mode))
+    found = legs(knowledge, query, max(k, POOL), how.legs) if k > 0 else {}
+    return folded(fused(found, how), k, lambda path: knowledge.state.documents[path].hash)
+
+
+def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("dense", "words")) -> dict[str, list[Hit]]:
+    """What each search brings by itself, best first, at most `depth` passages each."""
+    found: dict[str, list[Hit]] = {name: [] for name in names}
+    if not knowledge.state.documents:
+        return found
+    if "dense" in found:
+        found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
+    if "words" in found:
+        found["words"] = knowledge.index.words(query, depth, knowledge.only)
+    return found
 
 
 def _change(
@@ -203,6 +234,8 @@ def _change(
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
+    if any(not document.text for document in fresh):  # told unchanged, but another process removed it since
+        raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
     passages = [passage for document in fresh for passage in chunk(document, knowledge.embedder.count, knowledge.passage_tokens)]
     vectors = _vectors(knowledge, gone, passages, progress)
     same, rows = knowledge.index.stored(relabelled)
@@ -256,6 +289,8 @@ def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredInd
     try:
         return open_index(kind, home / "index", dimensions, state.index)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            raise refused(home, error) from error
         raise KnowledgeError(f"the index in {home} can't be opened: {error}", f"delete {home} and run `rung index`") from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rung.knowledge.blocks import HEADING, blocks, heading_text
@@ -50,3 +50,20 @@ def titled(reading: Reading, path: str) -> str:
             return found
     stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     return re.sub(r"[-_\s]+", " ", stem).strip() or stem
+
+
+def paged(pages: Sequence[tuple[int, str]]) -> tuple[str, list[list[int]]]:
+    """Pages joined by blank lines, and [page number, offset of its first character] of each that holds text."""
+    text, starts = "", []
+    for number, page in pages:
+        if page.strip():
+            text += "\n\n" if text else ""
+            starts.append([number, len(text)])
+            text += page
+    return text, starts
+
+
+def page_at(meta: Mapping[str, Json], offset: int) -> int | None:
+    """The page, or slide, that holds this character of the document; None where the format has none."""
+    numbers = [number for number, start in meta.get("pages", ()) if start <= offset]
+    return int(numbers[-1]) if numbers else None

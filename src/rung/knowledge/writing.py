@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rung.errors import KnowledgeError, MissingExtra
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UNWRITABLE = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
 KEPT = "the last good state is still in place"
 
 
@@ -33,6 +35,7 @@ def alone(folder: Path) -> Iterator[None]:
 def refused(folder: Path, error: Exception) -> KnowledgeError:
     full = ("no space left", "file too large", "quota exceeded")
     number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(words in str(error).lower() for words in full):
+    if number in FULL or any(words in str(error).lower() for words in full):
         return KnowledgeError(f"the disk is full, {folder} can't be written", f"free some space and run again; {KEPT}")
-    return KnowledgeError(f"{folder} can't be written: {error}", f"make it writable and run again; {KEPT}")
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return KnowledgeError(f"{folder} can't be written: {said}", f"make it writable and run again; {KEPT}")

@@ -28,6 +28,8 @@ Rows: TypeAlias = "Iterator[tuple[int, dict[str, Json]]]"
 
 CSV_ROLES = {"question": "question", "text": "question", "answer": "answer", "label": "answer", "category": "answer"}
 CSV_EXTRAS = ("id", "group", "tags")
+HALF = re.compile(r"\\u[dD][89a-fA-F]")  # may be half of a pair; no model can read one that stands alone
+HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 NAMED = 5  # rows named in one error; the rest are counted
 
 
@@ -132,6 +134,9 @@ def _json_rows(path: Path, text: str) -> Rows:
             raise DataError(f"{path}, line {number}: broken JSON ({said})", "each line must hold one whole JSON object") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number}: a JSON object was expected", 'write {"question": ..., "answer": ...}')
+        if HALF.search(line) and HALF_CHARACTER.search(json.dumps(row, ensure_ascii=False)):
+            hint = "write the character itself, or both halves of the pair, such as \\ud83d\\ude00"
+            raise DataError(f"{path}, line {number}: a \\u escape names half a character", hint)
         yield number, row
 
 

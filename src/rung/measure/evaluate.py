@@ -101,6 +101,11 @@ def rescore(folder: Path, cases: Sequence[Case], task: Task, prices: Prices | No
     return _finish(head.get("name", folder.name), [answers[case.id] for case in cases], cases, task, folder, prices or Prices(), seed)
 
 
+def recorded_answers(folder: Path) -> dict[str, Answer]:
+    """Case id → answer, as the folder of an evaluation holds them; empty where there is none."""
+    return _read(folder / ANSWERS)[1]
+
+
 def _finish(name: str, answers: Sequence[Answer], cases: Sequence[Case], task: Task, folder: Path, prices: Prices, seed: int) -> Pairs:
     pairs = [(answer, score(task, case, answer)) for case, answer in zip(cases, answers, strict=True)]
     write_lines(folder / SCORES, [score_to_json(one) for _, one in pairs])

@@ -141,10 +141,15 @@ def _untold(rival: Summary, found: Comparison) -> str:
     d = found.difference
     sign = 1 if found.first == rival.name else -1
     low, high = sorted((sign * d.low, sign * d.high))
-    by = f"{100 * sign * d.estimate:+.0f} points, {100 * low:+.0f} to {100 * high:+.0f}"
+    by = f"{signed(sign * d.estimate)} points, {signed(low)} to {signed(high)}"
     return f"not distinguishable from {rival.name} at {size(d)} ({by}" + (
         f"; about {found.cases_needed:,} cases would tell)" if found.cases_needed else ")"
     )
+
+
+def signed(difference: float) -> str:
+    """Percentage points with their sign; 0 has none."""
+    return f"{whole:+d}" if (whole := round(100 * difference)) else "0"
 
 
 def lacks(one: Summary, bar: float) -> str:

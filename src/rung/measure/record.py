@@ -1,4 +1,4 @@
-"""Answers and scores to JSON and back without loss, and files that are whole or not there; it writes nothing else.
+"""Answers, scores and verdicts to JSON and back without loss, and files that are whole or not there; it writes nothing else.
 
 A line that a crash tore is left out when reading, never guessed at.
 """
@@ -13,7 +13,22 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rung.errors import RungError
-from rung.types import Answer, Citation, Hit, Interval, Json, Passage, Score, Sentence, Summary, Usage
+from rung.types import (
+    Answer,
+    Case,
+    Citation,
+    Comparison,
+    Evidence,
+    Hit,
+    Interval,
+    Json,
+    Passage,
+    Score,
+    Sentence,
+    Summary,
+    Usage,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,10 +50,14 @@ def answer_from_json(value: Mapping[str, Json]) -> Answer:
             **value,
             "citations": tuple(_citation(one) for one in value["citations"]),
             "sentences": tuple(_sentence(one) for one in value.get("sentences", ())),
-            "hits": tuple(Hit(_passage(one["passage"]), one["score"], one["legs"]) for one in value["hits"]),
+            "hits": tuple(_hit(one) for one in value["hits"]),
             "usage": Usage(**value["usage"]),
         }
     )
+
+
+def _hit(value: Mapping[str, Json]) -> Hit:
+    return Hit(_passage(value["passage"]), value["score"], value["legs"], tuple(value.get("folded", ())))
 
 
 def _citation(value: Mapping[str, Json]) -> Citation:
@@ -73,6 +92,18 @@ def summary_to_json(summary: Summary) -> dict[str, Json]:
 def summary_from_json(value: Mapping[str, Json]) -> Summary:
     """The summary that was written. KeyError or TypeError where it is none."""
     return Summary(**{**value, "primary": Interval(**value["primary"]), "usage": Usage(**value["usage"])})
+
+
+def verdict_from_json(value: Mapping[str, Json]) -> Verdict:
+    """The verdict that was written. KeyError or TypeError where it is none."""
+    compared = tuple(Comparison(**{**one, "difference": Interval(**one["difference"])}) for one in value["comparisons"])
+    return Verdict(**{**value, "best": tuple(value["best"]), "comparisons": compared})
+
+
+def case_from_json(value: Mapping[str, Json]) -> Case:
+    """The case that was written with all its fields. KeyError or TypeError where it is none."""
+    facts, evidence = tuple(tuple(group) for group in value["facts"]), tuple(Evidence(**one) for one in value["evidence"])
+    return Case(**{**value, "facts": facts, "evidence": evidence, "tags": tuple(value["tags"])})
 
 
 def to_line(value: Json) -> bytes:

@@ -1,7 +1,7 @@
 """Several LoRA adapters in peft's format on one loaded base model, one of them or none in use at a time.
 
-It refuses adapters that don't fit the base before it touches the model, and never merges one into it: adding and
-subtracting would leave traces, so that answers came to depend on which adapters were loaded before.
+It refuses adapters that don't fit the base before it touches the model, and never merges one into the base itself: adding
+and subtracting would leave traces, so that answers came to depend on which adapters were loaded before.
 """
 
 from __future__ import annotations
@@ -58,6 +58,12 @@ class Adapters:
     def use(self, name: str) -> None:
         """Answer with this adapter from now on; "" is the bare base model."""
         self._current = self._loaded[name]
+
+    def merged(self, name: str, layer: str) -> torch.Tensor:
+        """A linear layer's weight (out, in) with an adapter added, in a tensor of its own; without one, the base's own."""
+        weight: torch.Tensor = self._model.get_submodule(layer).weight.detach()
+        low = self._loaded[name].get(layer)
+        return weight if low is None else weight + (low.up @ low.down).to(weight.dtype)
 
     def _hook(self, layer: str) -> Callable[[Any, tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor | None]:
         from torch.nn.functional import linear

@@ -1,9 +1,8 @@
-"""The decoding loop: each prompt is read by itself, in blocks, then all are answered together, one token at a step.
+"""The decoding loop: prompts are read in blocks, then all are answered together, one token at a step.
 
-It refuses to let rows touch each other. A prompt is read alone; steps run in multiples of four rows and 64 columns, where
-a CPU's matrix products (measured with MKL) give a row the same bits whatever stands beside it and however many threads
-work; `attention` sees to the rest. So a reply in float32 depends on its prompt alone. Greedy is the largest logit,
-sampling is drawn from (seed, prompt), and nothing else is on.
+It refuses to let rows touch each other: a block is always computed in the same way from the blocks before it, and the
+forward pass gives a row the same bits whatever stands beside it and however many threads work. So a reply in float32
+depends on its prompt alone. Greedy is the largest logit, sampling is drawn from (seed, prompt), and nothing else is on.
 """
 
 from __future__ import annotations
@@ -14,16 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rung.models.keyvalues import Line, Prefixes, Shape, Slots, Step, block_names
+from rung.models.forward import COLUMNS, ROWS, Forward, Piece, rounded
+from rung.models.keyvalues import Prefixes, Shape, Slots, block_names
 from rung.models.pieces import Pieces
 from rung.types import Reply, Settings, Usage
 
 if TYPE_CHECKING:
     import torch
-
-ROWS, COLUMNS, TOKENS = 4, 64, 8  # what steps and reading are rounded up to
 
 
 @dataclass
@@ -55,58 +53,48 @@ class Row:
 
 @dataclass(frozen=True)
 class Decoder:
-    """A causal language model of transformers with what its loop needs to know."""
+    """A causal language model with what its loop needs to know."""
 
-    model: Any
+    forward: Forward
     shape: Shape
     ends: frozenset[int]  # tokens that end a turn
     prefixes: Prefixes
 
-    def read(self, row: Row, line: Line, adapter: str) -> torch.Tensor:
-        """Fill a line with a prompt, from kept blocks where there are any; the logits of its last token, (vocabulary,)."""
-        missing, size = False, self.shape.block
-        for name in block_names(adapter, row.ids, size):
-            block = None if missing else self.prefixes.get(name)
-            if block is not None:
-                line.paste(block)
-                row.cached += size
-                continue
-            missing = True
-            start = line.length
-            self._read_on(row.ids[start : start + size], line)
-            self.prefixes.put(name, line.copy(start, start + size))
-        return self._read_on(row.ids[line.length :], line)
+    def names(self, row: Row, adapter: str) -> list[bytes]:
+        """The names of a prompt's whole blocks."""
+        return list(block_names(adapter, row.ids, self.forward.block))
 
-    def _read_on(self, ids: list[int], line: Line) -> torch.Tensor:
+    def read(self, rows: Sequence[Row], slots: Slots, first: int, adapter: str) -> torch.Tensor:
+        """Read prompts into the slots from `first` on, from kept blocks where there are any; the logits of their last
+        tokens, (rows, vocabulary)."""
+        pieces = [piece for number, row in enumerate(rows) for piece in self._pieces(row, slots, first + number, adapter)]
+        logits = self.forward.read(pieces)
+        for piece in pieces:
+            if piece.name is not None:
+                self.prefixes.put(piece.name, slots.copy(piece.row, piece.start, piece.start + self.forward.block))
+        return logits
+
+    def _pieces(self, row: Row, slots: Slots, slot: int, adapter: str) -> list[Piece]:
+        """What is left to read of a prompt when its kept blocks have been put in place."""
         import torch
 
-        device, spare = self.shape.device, -len(ids) % TOKENS  # spare tokens come last, where nothing looks at them
-        columns = torch.arange(line.length + len(ids) + spare, device=device)
-        seen = columns[None, :] <= columns[line.length :, None]
-        tokens = torch.tensor([ids + [0] * spare], device=device)
-        logits = self._run(tokens, columns[None, line.length :], seen[None, None], line, TOKENS)
-        line.length += len(ids)
-        return logits[0, TOKENS - 1 - spare]
+        names, size, kept = self.names(row, adapter), self.forward.block, []
+        for name in names:
+            if (block := self.prefixes.get(name)) is None:
+                break
+            kept.append(block)
+        if kept:
+            slots.paste(slot, 0, torch.cat(kept, dim=2))
+            row.cached = len(kept) * size
+        starts = range(row.cached, len(names) * size, size)
+        pieces = [
+            Piece(row.ids[start : start + size], slots, slot, start, name) for start, name in zip(starts, names[len(kept) :], strict=True)
+        ]
+        return [*pieces, Piece(row.ids[len(names) * size :], slots, slot, len(names) * size, None)]
 
     def step(self, rows: Sequence[Row], slots: Slots) -> torch.Tensor:
         """Logits behind the last token of every row, shape (rows, vocabulary). Row i lies in slot i."""
-        import torch
-
-        device, spare = self.shape.device, -len(rows) % ROWS
-        lengths = [len(row.ids) + len(row.tokens) - 1 for row in rows]
-        slots.grow(len(rows) + spare, -(-(max(lengths) + 1) // COLUMNS) * COLUMNS)
-        positions = torch.tensor(lengths + [0] * spare, device=device)
-        columns = -(-(max(lengths) + 1) // COLUMNS) * COLUMNS
-        seen = torch.arange(columns, device=device)[None, :] <= positions[:, None]
-        tokens = torch.tensor([[row.tokens[-1]] for row in rows] + [[0]] * spare, device=device)
-        cache = Step(slots, torch.arange(len(rows) + spare, device=device), positions, columns)
-        return self._run(tokens, positions[:, None], seen[:, None, None], cache, 1)[: len(rows), 0]
-
-    def _run(self, ids: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, cache: Line | Step, keep: int) -> torch.Tensor:
-        logits: torch.Tensor = self.model(
-            input_ids=ids, attention_mask=seen, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=keep
-        ).logits
-        return logits
+        return self.forward.step([row.tokens[-1] for row in rows], [len(row.ids) + len(row.tokens) - 1 for row in rows], slots)
 
 
 class Batch:
@@ -124,14 +112,14 @@ class Batch:
         return [*self._rows, *self.waiting]
 
     def advance(self) -> bool:
-        """Read one prompt that waits, if there is room, or else give every row its next token; False when all is done."""
+        """Read prompts that wait, if there is room, or else give every row its next token; False when all is done."""
         for index in reversed(range(len(self._rows))):
             if self._rows[index].gone():
                 self._leave(index)
         while self.waiting and self.waiting[0].gone():
             self.waiting.popleft()
-        if self.waiting and self._has_room(self.waiting[0]):
-            self._join(self.waiting.popleft())
+        if joining := self._joining():
+            self._join(joining)
         elif self._rows:
             tokens = choose(self._decoder.step(self._rows, self._slots), self._rows)
             for index in reversed(range(len(tokens))):
@@ -139,19 +127,42 @@ class Batch:
                     self._leave(index)
         return bool(self._rows or self.waiting)
 
-    def _has_room(self, row: Row) -> bool:
-        columns = max(len(one.ids) + one.settings.max_tokens for one in (row, *self._rows))
-        size = (len(self._rows) + 1) * columns * self._decoder.shape.token_bytes()
-        return not self._rows or (len(self._rows) < self._most and size <= self._limit)
+    def _joining(self) -> list[Row]:
+        """The next prompts to read in one pass. One whose next block is being read for another prompt waits for it."""
+        prefixes, joining, read, tokens = self._decoder.prefixes, list[Row](), set[bytes](), 0
+        for row in self.waiting:
+            full = joining and tokens >= self._decoder.forward.appetite
+            if full or row.gone() or not self._has_room(row, joining):
+                break
+            names = self._decoder.names(row, self.adapter) if prefixes.limit else []
+            missing = [name for name in names if not prefixes.holds(name)]
+            if missing and missing[0] in read:
+                break
+            joining.append(row)
+            read.update(missing)
+            tokens += len(row.ids) - (len(names) - len(missing)) * self._decoder.forward.block
+        return joining
 
-    def _join(self, row: Row) -> None:
-        row.begin()
-        ahead = min(row.settings.max_tokens, 4 * COLUMNS)
-        rows = min(len(self._rows) + 1 + len(self.waiting), self._most)  # as many at once as will come, growing is a copy
-        self._slots.grow(-(-rows // ROWS) * ROWS, -(-(len(row.ids) + ahead) // COLUMNS) * COLUMNS)
-        logits = self._decoder.read(row, Line(self._slots, len(self._rows)), self.adapter)
-        if not self._ended(row, choose(logits[None], [row])[0]):
+    def _has_room(self, row: Row, joining: list[Row]) -> bool:
+        rows = [row, *joining, *self._rows]
+        columns = max(len(one.ids) + one.settings.max_tokens for one in rows)
+        return len(rows) == 1 or (len(rows) <= self._most and len(rows) * columns * self._decoder.shape.token_bytes() <= self._limit)
+
+    def _join(self, rows: list[Row]) -> None:
+        columns = max(len(row.ids) + min(row.settings.max_tokens, 4 * COLUMNS) for row in rows)
+        most = min(len(self._rows) + len(self.waiting), self._most)  # as many at once as will come, growing is a copy
+        self._slots.grow(rounded(most, ROWS), rounded(columns, COLUMNS))
+        for row in rows:
+            row.begin()
+        first = len(self._rows)
+        logits = self._decoder.read(rows, self._slots, first, self.adapter)
+        for row in rows:
+            self.waiting.popleft()
             self._rows.append(row)
+        tokens = choose(logits, rows)
+        for index in reversed(range(len(rows))):
+            if self._ended(rows[index], tokens[index]):
+                self._leave(first + index)
 
     def _leave(self, index: int) -> None:
         """Put the last row into the slot of one that has ended: one copy, whatever the number of rows."""

@@ -22,6 +22,7 @@ from rung.models.attention import register
 from rung.models.cores import free_cores
 from rung.models.decode import Batch, Decoder, Row
 from rung.models.folder import check_model, model_hash
+from rung.models.forward import Forward, PlainForward
 from rung.models.keyvalues import Prefixes, Shape
 from rung.types import Reply
 
@@ -40,6 +41,7 @@ class Options:
     batch: int = 16
     prefix_mib: int = 512  # kept blocks of prompts
     batch_mib: int = 2048  # keys and values of one batch
+    packed_mib: int = 2048  # weights laid out for this CPU, one set an adapter; 0 keeps to transformers' own forward pass
 
 
 @dataclass
@@ -60,10 +62,10 @@ class Engine:
         self.hash, self.options = model_hash(folder), options
         self.tokenizer, model = _load(folder, _device(options.device))
         self.window = _window(model.config, self.tokenizer)
-        shape = _shape(model)
-        self.decoder = Decoder(model, shape, _ends(model, self.tokenizer), Prefixes(options.prefix_mib * MIB))
         self.lock = threading.Lock()  # held for each step, and by whoever changes the model
         self.adapters = Adapters(model)
+        forward = _forward(model, self.adapters, self.window, options.packed_mib * MIB)
+        self.decoder = Decoder(forward, _shape(model), _ends(model, self.tokenizer), Prefixes(options.prefix_mib * MIB))
         self._inbox: SimpleQueue[Call | None] = SimpleQueue()
         self._shared: dict[str, Batch] = {}  # by adapter, of single prompts
         self._closing = False
@@ -118,7 +120,7 @@ class Engine:
     def _advance(self, batch: Batch) -> bool:
         """One step of one batch; False when it has ended, well or with an error, which those who wait are given."""
         with _Delivery(batch), self.lock:
-            self.adapters.use(batch.adapter)
+            self.decoder.forward.use(batch.adapter)
             return batch.advance()
         return False  # the error has been handed over
 
@@ -181,6 +183,12 @@ def _quiet() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+def _forward(model: Any, adapters: Adapters, window: int, limit: int) -> Forward:
+    from rung.models.llama import LlamaForward, suits
+
+    return LlamaForward(model, adapters, window, limit) if suits(model, limit) else PlainForward(model, adapters)
 
 
 def _shape(model: Any) -> Shape:

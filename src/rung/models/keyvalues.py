@@ -26,12 +26,6 @@ class Shape:
     dtype: torch.dtype
     device: torch.device
 
-    @property
-    def block(self) -> int:
-        """Tokens of a kept block. Prompts share whole blocks only, so that each is computed in one way alone; a CPU is
-        about as fast with 64 tokens as with more, a GPU is not."""
-        return 64 if self.device.type == "cpu" else 256
-
     def token_bytes(self) -> int:
         """Bytes of keys and values of one token."""
         return 2 * self.layers * self.heads * self.size * self.dtype.itemsize
@@ -71,13 +65,23 @@ class Slots:
         for tensor in (*self.keys, *self.values):
             tensor[target, :, :columns] = tensor[source, :, :columns]
 
+    def copy(self, row: int, start: int, end: int) -> torch.Tensor:
+        """A copy of one row's columns, shape (2 · layers, heads, end - start, size)."""
+        import torch
+
+        return torch.stack([tensor[row, :, start:end] for tensor in (*self.keys, *self.values)])
+
+    def paste(self, row: int, start: int, block: torch.Tensor) -> None:
+        """Put what `copy` returned into a row, from column `start` on."""
+        for tensor, part in zip((*self.keys, *self.values), block, strict=True):
+            tensor[row, :, start : start + block.shape[2]] = part
+
 
 class Line:
-    """One row while its prompt is read. Stands where transformers expects its Cache."""
+    """One row while its prompt is read, `length` tokens so far. Stands where transformers expects its Cache."""
 
-    def __init__(self, slots: Slots, row: int) -> None:
-        self._slots, self._row = slots, row
-        self.length = 0  # tokens read so far; what lies behind may be overwritten
+    def __init__(self, slots: Slots, row: int, length: int) -> None:
+        self._slots, self._row, self.length = slots, row, length
 
     def update(self, keys: torch.Tensor, values: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Called by each layer's attention: (1, heads, n, size) written behind `length`, all columns so far returned."""
@@ -89,19 +93,6 @@ class Line:
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Asked by transformers."""
         return self.length
-
-    def copy(self, start: int, end: int) -> torch.Tensor:
-        """A copy of columns, shape (2 · layers, heads, end - start, size)."""
-        import torch
-
-        return torch.stack([tensor[self._row, :, start:end] for tensor in (*self._slots.keys, *self._slots.values)])
-
-    def paste(self, block: torch.Tensor) -> None:
-        """Put what `copy` returned behind what has been read."""
-        end = self.length + block.shape[2]
-        for tensor, part in zip((*self._slots.keys, *self._slots.values), block, strict=True):
-            tensor[self._row, :, self.length : end] = part
-        self.length = end
 
 
 @dataclass(frozen=True)
@@ -134,7 +125,7 @@ class Prefixes:
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self.size = 0  # bytes held
         self._blocks: OrderedDict[bytes, torch.Tensor] = OrderedDict()
 
@@ -145,13 +136,17 @@ class Prefixes:
             self._blocks.move_to_end(name)
         return block
 
+    def holds(self, name: bytes) -> bool:
+        """Whether the block of that name is kept, without using it."""
+        return name in self._blocks
+
     def put(self, name: bytes, block: torch.Tensor) -> None:
         """Keep a block, at the price of the least recently used ones."""
-        if block.nbytes > self._limit or name in self._blocks:
+        if block.nbytes > self.limit or name in self._blocks:
             return
         self._blocks[name] = block
         self.size += block.nbytes
-        while self.size > self._limit:
+        while self.size > self.limit:
             self.size -= self._blocks.popitem(last=False)[1].nbytes
 
 

@@ -107,7 +107,9 @@ def _answers(engine: Engine, call: Call) -> Iterator[tuple[int, str | Reply]]:
 def _mended(error: Exception) -> Exception:
     """Out of memory as an error a user can mend; anything else as it is."""
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
-        return ModelError("the machine has no memory left for this batch", "set a smaller batch, batch_mib or prefix_mib in [model]")
+        return ModelError(
+            "the machine has no memory left for this batch", "set a smaller batch, batch_mib, prefix_mib or packed_mib in [model]"
+        )
     return error
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from rung.errors import RungError
+from rung.report.columns import parts_of, priced
 from rung.types import Answer, Case, Score, Summary, Verdict
 
 HERE = Path(__file__).parent
+LONGER = {"citation_recall": "evidence cited", "abstention_recall": "says unknown"}  # there is more room than in a terminal
+FAULTS = {"label": "label wrong", "valid": "not as the schema says", "field_f1": "fields wrong", "form": "form wrong"}
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,12 @@ def html(report: Report) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
+    ran = [rung.summary for rung in report.rungs if rung.summary.ran]
     return environment.get_template("page.html").render(
         report=report,
-        ran=[rung.summary for rung in report.rungs if rung.summary.ran],
+        ran=ran,
+        parts=_headings(ran),
+        priced=priced(ran),
         skipped=[rung.summary for rung in report.rungs if not rung.summary.ran],
         data=inert(_data(report)),
         style=(HERE / "page.css").read_text(encoding="utf-8"),
@@ -71,8 +77,15 @@ def inert(value: object) -> str:
     return told
 
 
+def _headings(ran: Sequence[Summary]) -> dict[str, str]:
+    return parts_of(ran) | {part: words for part, words in LONGER.items() if part in parts_of(ran)}
+
+
 def _data(report: Report) -> dict[str, Any]:
+    ran = [rung.summary for rung in report.rungs if rung.summary.ran]
     return {
+        "parts": _headings(ran),
+        "priced": priced(ran),
         "bar": report.verdict.bar,
         "chosen": report.verdict.chosen,
         "rungs": [_rung(rung) for rung in report.rungs if rung.summary.ran],
@@ -113,7 +126,8 @@ def _answer(answer: Answer, score: Score) -> dict[str, Any]:
 
 def faults(answer: Answer, score: Score) -> list[str]:
     """What is wrong with an answer, in words."""
-    said = {"facts": "facts wrong", "form": "form wrong"}
+    unknown = score.parts.get("facts") == 0.0 and score.parts.get("abstained") == 1.0
+    said = {"facts": "says it doesn't know" if unknown else "facts wrong"} | FAULTS
     found = [words for part, words in said.items() if score.parts.get(part, 1.0) < 1.0]
     if score.parts.get("false_answer", 0.0) > 0:
         found.append("answered what nothing states")

@@ -24,8 +24,7 @@ function draw() {
       tooltip: { formatter: p => { const r = data.rungs[p.dataIndex]; return `${r.name}: ${percent(r.estimate)} (${percent(r.low)} to ${percent(r.high)})`; } },
       markLine: { symbol: "none", silent: true, label: { show: false }, lineStyle: { type: "dashed", color: soft }, data: [{ xAxis: data.bar }] } }]),
   });
-  const parts = { facts: "facts", form: "form", citation_recall: "evidence cited", abstention_recall: "says unknown" };
-  const shown = Object.keys(parts).filter(p => data.rungs.some(r => p in r.parts));
+  const parts = data.parts, shown = Object.keys(parts);
   chart("parts", {
     tooltip: { trigger: "axis", confine: true, valueFormatter: v => v === null ? "–" : percent(v) }, legend: { textStyle: { color: soft }, bottom: 0 },
     grid: { left: 12, right: 12, top: 16, bottom: 48, containLabel: true }, xAxis: axis({ type: "category", data: names, axisLabel: { color: soft, rotate: 30 } }), yAxis: share({}),
@@ -37,14 +36,16 @@ function draw() {
     xAxis: axis({ type: "value", name, nameLocation: "middle", nameGap: 26, min: 0 }), yAxis: share({}),
     series: data.rungs.map((r, i) => ({ name: r.name, type: "scatter", symbolSize: 14, itemStyle: { color: palette[i % 7] }, data: [[r[key], r.estimate]] })),
   });
-  against("cost", "cost", "");
+  if (data.priced) against("cost", "cost", "");
   against("latency", "seconds", "");
-  const trained = data.rungs.filter(r => r.losses.length);
+  const same = new Map();  // rungs over one adapter share its curve
+  for (const r of data.rungs.filter(r => r.losses.length)) { const key = JSON.stringify(r.losses); same.set(key, [...(same.get(key) || []), r]); }
+  const trained = [...same.values()].map(group => ({ ...group[0], first: group[0], name: group.map(r => r.name).join(", ") }));
   document.getElementById("loss-figure").hidden = !trained.length;
   if (trained.length) chart("loss", {
     tooltip: { trigger: "axis", confine: true }, legend: { textStyle: { color: soft }, bottom: 0 }, grid: { left: 12, right: 24, top: 24, bottom: 48, containLabel: true },
     xAxis: axis({ type: "value", min: 0 }), yAxis: axis({ type: "value" }),
-    series: trained.flatMap(r => { const color = palette[data.rungs.indexOf(r) % 7]; return [
+    series: trained.flatMap(r => { const color = palette[data.rungs.indexOf(r.first) % 7]; return [
       { name: r.name, type: "line", showSymbol: false, data: r.losses.map(l => [l.step, l.loss]), lineStyle: { color, width: 1.5 }, itemStyle: { color } },
       { name: r.name, type: "scatter", symbolSize: 8, data: r.losses.filter(l => "val_loss" in l).map(l => [l.step, l.val_loss]), itemStyle: { color } }]; }),
   });

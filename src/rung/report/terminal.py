@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rung.report.columns import parts_of, priced
 from rung.types import Summary, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rich.console import Console
 
     from rung.report.html import Report
 
-PARTS = {"facts": "facts", "macro F1": "macro_f1", "fields": "field_f1", "valid": "valid", "form": "form", "cited": "citation_recall"}
 
-
-def columns(summaries: Sequence[Summary]) -> dict[str, list[str]]:
-    """Headings with a cell for each rung: the parts that this project has, and what is cached or costs anything."""
-    shown = {
-        "rung": [one.name for one in summaries],
-        "right": [f"{one.primary.estimate:.1%}" for one in summaries],
-        "95 %": [f"{100 * one.primary.low:.0f}-{100 * one.primary.high:.0f}%" for one in summaries],
-    }
-    for heading, part in PARTS.items():
-        if any(part in one.parts for one in summaries):
-            shown[heading] = [f"{one.parts[part]:.0%}" if part in one.parts else "–" for one in summaries]
-    if any(one.usage.cached for one in summaries):
-        shown["cached"] = [f"{one.usage.cached / max(1, one.usage.prompt):.0%}" for one in summaries]
-    shown["p50 s"] = [f"{one.seconds_p50:.2f}" for one in summaries]
-    if any(one.cost_per_1000 for one in summaries):
-        shown["1,000 cost"] = [f"{one.cost_per_1000:.3g}" for one in summaries]
-        shown["1 right"] = ["–" if one.cost_per_correct is None else f"{one.cost_per_correct:.2g}" for one in summaries]
-    return shown
+def cells(summary: Summary, parts: Collection[str], *, cached: bool, priced: bool) -> tuple[str, ...]:
+    """A rung's row. Parts that don't apply are a dash."""
+    right = summary.primary
+    shares = [f"{summary.parts[name]:.0%}" if name in summary.parts else "–" for name in parts]
+    correct = "–" if summary.cost_per_correct is None else f"{summary.cost_per_correct:.2g}"
+    costs = (f"{summary.cost_per_1000:.3g}", correct) if priced else ()
+    interval = f"{100 * right.low:.0f}-{100 * right.high:.0f}%"
+    reused = (f"{summary.usage.cached / max(1, summary.usage.prompt):.0%}",) if cached else ()
+    return (summary.name, f"{right.estimate:.1%}", interval, *shares, *reused, f"{summary.seconds_p50:.2f}", *costs)
 
 
 def table(report: Report, console: Console) -> None:
-    """Print a row for each rung that ran (costs are those of 1,000 answers and of a right one), then every rung's reason."""
+    """Print one row per rung (share right with its interval, parts, cost of 1,000 answers and of a right one), then the reasons.
+
+    It fits a terminal of 80 columns.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     ran = [rung.summary for rung in report.rungs if rung.summary.ran]
-    shown = Table(title=f"{report.project}: {len(report.cases)} cases", title_justify="left", box=SIMPLE_HEAD, padding=0)
-    filled = columns(ran)
-    for name in filled:
+    parts, cached, costs = parts_of(ran), any(one.usage.cached for one in ran), priced(ran)
+    shown = Table(
+        title=f"{report.project}: {counted(len(report.cases), 'case')}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+    )
+    measured = (*parts.values(), *(("cached",) if cached else ()))
+    for name in ("rung", "right", "95 %", *measured, "p50", *(("per 1,000", "per right") if costs else ())):
         shown.add_column(name, justify="left" if name == "rung" else "right", no_wrap=True)
-    for number, summary in enumerate(ran):
-        shown.add_row(*(cells[number] for cells in filled.values()), style="bold" if summary.name == report.verdict.chosen else "")
+    for summary in ran:
+        shown.add_row(*cells(summary, parts, cached=cached, priced=costs), style="bold" if summary.name == report.verdict.chosen else "")
     console.print(shown)
     for name, reason in report.verdict.reasons.items():
-        console.print(f"  {name}: {reason}", highlight=False, markup=False)
+        console.print(f"  {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+
+
+def counted(n: int, noun: str) -> str:
+    """ "1 case", "2 cases"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def verdict_text(verdict: Verdict) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -19,6 +19,9 @@ class Encoded:
     id: str
     ids: tuple[int, ...]
     prompt: int
+
+
+Logits = Callable[[Sequence[Encoded]], Any]  # of a batch's learned tokens, row by row: (tokens, vocabulary)
 
 
 def encode_rows(tokenizer: Any, rows: Sequence[Row], window: int) -> tuple[list[Encoded], int]:
@@ -48,34 +51,47 @@ def batches(rows: Sequence[Encoded], most: int, tokens: int, r: Random) -> list[
     return made
 
 
-def loss_of(model: Any, batch: Sequence[Encoded], *, summed: bool = False) -> Any:
-    """Cross-entropy over the answers' tokens, their mean or their sum."""
+def padded(model: Any) -> Logits:
+    """The logits of any causal model of transformers: rows side by side, padded to the longest."""
     import torch
 
-    device = next(model.parameters()).device
-    width = max(len(row.ids) for row in batch)
-    ids = torch.zeros(len(batch), width, dtype=torch.long)
-    learned = torch.zeros(len(batch), width, dtype=torch.bool)
-    attended = torch.zeros(len(batch), width, dtype=torch.long)
-    for i, row in enumerate(batch):
-        ids[i, : len(row.ids)] = torch.tensor(row.ids)
-        attended[i, : len(row.ids)] = 1
-        learned[i, row.prompt : len(row.ids)] = True
-    ids, learned, attended = ids.to(device), learned.to(device), attended.to(device)
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-    hidden = causal.model(input_ids=ids, attention_mask=attended, use_cache=False).last_hidden_state
-    logits = causal.lm_head(hidden[:, :-1][learned[:, 1:]])
-    return torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][learned[:, 1:]], reduction="sum" if summed else "mean")
+
+    def logits(batch: Sequence[Encoded]) -> Any:
+        width = max(len(row.ids) for row in batch)
+        ids = torch.zeros(len(batch), width, dtype=torch.long)
+        learned, attended = torch.zeros_like(ids, dtype=torch.bool), torch.zeros_like(ids)
+        for i, row in enumerate(batch):
+            ids[i, : len(row.ids)] = torch.tensor(row.ids)
+            attended[i, : len(row.ids)] = 1
+            learned[i, row.prompt - 1 : len(row.ids) - 1] = True
+        learned = learned.to(model.device)
+        # The head sees the learned tokens alone, and whatever the model does to its logits afterwards is done to them.
+        hook = causal.get_output_embeddings().register_forward_pre_hook(lambda _, given: (given[0][learned],))
+        try:
+            return causal(input_ids=ids.to(model.device), attention_mask=attended.to(model.device), use_cache=False).logits
+        finally:
+            hook.remove()
+
+    return logits
 
 
-def mean_loss(model: Any, rows: Sequence[Encoded], tokens: int) -> float:
-    """Mean loss of the answers' tokens over all rows, without learning."""
+def loss_of(logits: Logits, batch: Sequence[Encoded], *, summed: bool = False) -> Any:
+    """Cross-entropy over the answers' tokens, their mean or their sum, in fp32."""
     import torch
 
-    model.eval()
+    found = logits(batch).float()
+    targets = torch.tensor([token for row in batch for token in row.ids[row.prompt :]], device=found.device)
+    return torch.nn.functional.cross_entropy(found, targets, reduction="sum" if summed else "mean")
+
+
+def mean_loss(logits: Logits, rows: Sequence[Encoded], tokens: int) -> float:
+    """Mean loss of the answers' tokens over all rows, without learning. Dropout is the caller's to switch off."""
+    import torch
+
     total = learned = 0.0
     with torch.inference_mode():
         for batch in batches(rows, 64, tokens, Random("order")):
-            total += float(loss_of(model, batch, summed=True))
+            total += float(loss_of(logits, batch, summed=True))
             learned += sum(len(row.ids) - row.prompt for row in batch)
     return total / learned

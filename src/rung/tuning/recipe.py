@@ -10,16 +10,17 @@ import math
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from rung.errors import TuningError
+from rung.tuning.adapted import adapted, window
 from rung.tuning.adapters import adapter_name, find, lineage, store
-from rung.tuning.loop import Encoded, batches, encode_rows, loss_of, mean_loss
+from rung.tuning.loop import Encoded, batches, encode_rows, mean_loss, padded
+from rung.tuning.precision import Precision, race, settle, stepped
 from rung.tuning.rows import Row
 
 Progress = Callable[[int, int], None]
@@ -42,6 +43,7 @@ class Recipe:
     patience: int = 3  # validations without a better loss
     validations: int = 2  # per epoch
     seed: int = 0
+    precision: Precision = "fp32"  # of the steps; "auto" times both once, and the adapter is named after what it chose
 
 
 def train(
@@ -58,30 +60,51 @@ def train(
 
     TuningError where no row fits the window or nothing is left to learn. KeyboardInterrupt saves a checkpoint first.
     """
+    if recipe.precision == "auto":
+        asked = adapter_name(recipe, base_id or base.name, training, validation)
+        chosen = settle(adapters / f"{asked}.precision.json", lambda: _race(base, training, recipe))
+        recipe = replace(recipe, precision=chosen)
     name = adapter_name(recipe, base_id or base.name, training, validation)
     ready = find(adapters, name)
     if ready:
         return ready
+    from rung.tuning.stream import fastest  # imports torch
+
     work = adapters / f"{name}.partial"
     work.mkdir(parents=True, exist_ok=True)
     state = _State(base, recipe, work)
-    train_rows, dropped = encode_rows(state.tokenizer, training, state.window)
-    held_rows, _ = encode_rows(state.tokenizer, validation, state.window)
-    if not train_rows or not held_rows:
-        sentence = f"no training row fits the model's window of {state.window:,} tokens"
-        raise TuningError(sentence, "shorten the passages or choose another model")
+    train_rows, dropped = _fitting(state.tokenizer, training, state.window)
+    held_rows, _ = _fitting(state.tokenizer, validation, state.window)
     sample = Random(f"{recipe.seed}/sample").sample(train_rows, min(len(train_rows), 48))  # enough to see whether it learned
-    before = (mean_loss(state.model, sample, recipe.batch_tokens), mean_loss(state.model, held_rows, recipe.batch_tokens))
+    state.logits = fastest(state.model, train_rows)
+    before = state.mean_loss(sample), state.mean_loss(held_rows)
     _run(state, train_rows, held_rows, progress)
     state.best_back()
-    after = (mean_loss(state.model, sample, recipe.batch_tokens), mean_loss(state.model, held_rows, recipe.batch_tokens))
+    after = state.mean_loss(sample), state.mean_loss(held_rows)
     scores = {
         "training_loss": {"base": before[0], "tuned": after[0]},
         "validation_loss": {"base": before[1], "tuned": after[1]},
         "rows_dropped": dropped,
         "learned": after[0] < before[0] and after[1] < before[1],
     }
-    return _finish(state, adapters, name, scores, lineage(training, validation, documents))
+    return _finish(state, adapters, name, {"rows.json": lineage(training, validation, documents), "scores.json": scores})
+
+
+def _fitting(tokenizer: Any, rows: Sequence[Row], reach: int) -> tuple[list[Encoded], int]:
+    encoded, dropped = encode_rows(tokenizer, rows, reach)
+    if not encoded:
+        sentence = f"no training row fits the model's window of {reach:,} tokens"
+        raise TuningError(sentence, "shorten the passages or choose another model")
+    return encoded, dropped
+
+
+def _race(base: Path, training: Sequence[Row], recipe: Recipe) -> tuple[float, float]:
+    """On a model of its own, so that the training starts from what it would have started from without a race."""
+    from rung.tuning.stream import fastest
+
+    tokenizer, model = adapted(base, recipe)
+    rows, _ = _fitting(tokenizer, training, window(model))
+    return race(model, fastest(model, rows), _epoch(rows, recipe, 0))
 
 
 class _State:
@@ -89,26 +112,13 @@ class _State:
 
     def __init__(self, base: Path, recipe: Recipe, work: Path) -> None:
         import torch
-        from peft import LoraConfig, get_peft_model
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
 
         self.recipe, self.work = recipe, work
-        torch.manual_seed(recipe.seed)
-        self.tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-        kind = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # ours says when it will be done
-        model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, use_safetensors=True, dtype=kind)
-        self.window = int(model.config.max_position_embeddings)
-        lora = LoraConfig(
-            r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules="all-linear", task_type="CAUSAL_LM"
-        )
-        with warnings.catch_warnings():  # peft asks transformers for gradient checkpointing by its old name
-            warnings.filterwarnings("ignore", message=".is_gradient_checkpointing. is deprecated")
-            adapted = get_peft_model(model, lora)
-        self.model: Any = adapted.to("cuda" if torch.cuda.is_available() else "cpu")
+        self.tokenizer, self.model = adapted(base, recipe)
+        self.window = window(self.model)
+        self.logits = padded(self.model)
         self.weights = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        self.optimizer = torch.optim.AdamW(self.weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
         self.step, self.best, self.since, self.stopped = 0, math.inf, 0, False
         self.kept: list[Any] = [w.detach().clone() for w in self.weights]
         self.load()
@@ -153,6 +163,11 @@ class _State:
             for weight, kept in zip(self.weights, self.kept, strict=True):
                 weight.copy_(kept)
 
+    def mean_loss(self, rows: Sequence[Encoded]) -> float:
+        """Of the answers' tokens in fp32, without dropout."""
+        self.model.eval()
+        return mean_loss(self.logits, rows, self.recipe.batch_tokens)
+
     def log(self, line: dict[str, float]) -> None:
         """A line of the loss curve; lines after the checkpoint that a kill undid are written again."""
         with (self.work / "loss.jsonl").open("a", encoding="utf-8") as file:
@@ -185,12 +200,11 @@ def _step(state: _State, batch: Sequence[Encoded], steps: int) -> dict[str, floa
     import torch
 
     started, recipe = time.perf_counter(), state.recipe
-    warm = max(1, int(steps * recipe.warmup))
-    shape = (state.step + 1) / warm if state.step < warm else 0.5 * (1 + math.cos(math.pi * (state.step - warm) / max(1, steps - warm)))
+    rate = recipe.learning_rate * share(recipe, state.step, steps)
     for group in state.optimizer.param_groups:
-        group["lr"] = recipe.learning_rate * max(shape, 0.02)
+        group["lr"] = rate
     state.model.train()
-    loss = loss_of(state.model, batch)
+    loss = stepped(state.logits, batch, recipe.precision, state.model.device.type)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.weights, recipe.clip)
     state.optimizer.step()
@@ -200,11 +214,19 @@ def _step(state: _State, batch: Sequence[Encoded], steps: int) -> dict[str, floa
         raise TuningError("the training loss is not a number", "lower learning_rate under [tuning]")
     state.step += 1
     tokens, seconds = sum(len(row.ids) for row in batch), time.perf_counter() - started
-    return {"step": state.step, "tokens": tokens, "loss": value, "lr": recipe.learning_rate * shape, "seconds": seconds}
+    return {"step": state.step, "tokens": tokens, "loss": value, "lr": rate, "seconds": seconds}
+
+
+def share(recipe: Recipe, step: int, steps: int) -> float:
+    """Of the peak learning rate at a step: a line up, then half a cosine down to a fiftieth."""
+    warm = max(1, int(steps * recipe.warmup))
+    if step < warm:
+        return (step + 1) / warm
+    return max(0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))), 0.02)
 
 
 def _validate(state: _State, held: Sequence[Encoded]) -> float:
-    value = mean_loss(state.model, held, state.recipe.batch_tokens)
+    value = state.mean_loss(held)
     if value < state.best - 1e-4:
         state.best, state.since = value, 0
         state.kept = [w.detach().clone() for w in state.weights]
@@ -214,13 +236,13 @@ def _validate(state: _State, held: Sequence[Encoded]) -> float:
     return value
 
 
-def _finish(state: _State, adapters: Path, name: str, scores: dict[str, Any], told: dict[str, Any]) -> Path:
+def _finish(state: _State, adapters: Path, name: str, told: dict[str, Any]) -> Path:
     temporary = adapters / f"{name}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     state.model.peft_config["default"].base_model_name_or_path = ""  # a folder of this machine says nothing elsewhere
     state.model.save_pretrained(str(temporary))
     (temporary / "README.md").unlink(missing_ok=True)
     shutil.copy(state.work / "loss.jsonl", temporary / "loss.jsonl")
-    path = store(temporary, adapters, name, {"recipe.json": asdict(state.recipe), "rows.json": told, "scores.json": scores})
+    path = store(temporary, adapters, name, {"recipe.json": asdict(state.recipe), **told})
     shutil.rmtree(state.work)
     return path

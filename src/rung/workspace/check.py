@@ -1,10 +1,12 @@
-"""Reads all that a climb would read and counts it; asks no model and writes nothing."""
+"""Reads all that a climb would read and counts it; asks no model and writes nothing but the cache of web pages."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rung.types import Case
 from rung.workspace import workspace as w
 
 
@@ -25,32 +27,56 @@ class Checked:
 def check_project(folder: Path) -> Checked:
     """Read configuration, cases, examples and documents. Raises the first RungError met."""
     from rung.knowledge.access import doubts
-    from rung.knowledge.read import read_folder
+    from rung.knowledge.gather import gather
 
     ws = w.open_workspace(folder)
     cases, examples = w.cases(ws), w.examples(ws)
-    documents, skipped = read_folder(ws.folder / ws.config.knowledge.folder) if ws.config.knowledge.folder else ([], [])
+    _check_names(ws)
+    read = gather(w.places(ws))
     w.task(ws, cases)
     groups = {case.group or case.id for case in cases}
-    known = {document.path for document in documents}
-    warnings = []
-    if len(cases) < 50:
-        warnings.append(f"{len(cases)} cases tell only large differences apart; 100 or more are better")
-    lost = sorted({e.document for case in (*cases, *examples) for e in case.evidence} - known)
-    if lost:
-        warnings.append(f"evidence names {len(lost)} documents that are not in the folder, such as {lost[0]}")
-    shared = groups & {example.group for example in examples if example.group}
-    if shared:
-        warnings.append(f"{len(shared)} groups stand in cases and examples, such as {min(shared)}: a tuned model may have seen their facts")
+    warnings = _warnings(ws, cases, examples, {document.path for document in read.documents})
     held = w.lists(ws)
-    warnings += doubts(held, documents) if held else []
+    warnings += doubts(held, read.documents) if held else []
     return Checked(
         ws.config.project.name,
         len(cases),
         len(groups),
         sum(case.unanswerable for case in cases),
         len(examples),
-        len(documents),
-        tuple((s.path, s.reason) for s in skipped),
+        len(read.documents),
+        tuple((s.path, s.reason) for s in read.skipped),
         tuple(warnings),
     )
+
+
+def _warnings(ws: w.Workspace, cases: Sequence[Case], examples: Sequence[Case], known: Collection[str]) -> list[str]:
+    found, project = [], ws.config.project
+    if len(cases) < 50:
+        tell = "case tells" if len(cases) == 1 else "cases tell"
+        found.append(f"{len(cases)} {tell} only large differences apart; 100 or more are better")
+    lost = sorted({e.document for case in (*cases, *examples) for e in case.evidence}.difference(known))
+    if lost:
+        are = "document that is" if len(lost) == 1 else "documents that are"
+        found.append(f"evidence names {len(lost)} {are} not in the folder, such as {lost[0]}")
+    shared = {case.group or case.id for case in cases} & {example.group for example in examples if example.group}
+    if shared:
+        stand = "group stands" if len(shared) == 1 else "groups stand"
+        found.append(f"{len(shared)} {stand} in cases and examples, such as {min(shared)}: a tuned model may have seen their facts")
+    if project.task == "answer" and (project.labels or project.json_schema):
+        found.append("labels and json_schema are read for the tasks classify and extract only; this project's task is answer")
+    return found
+
+
+def _check_names(ws: w.Workspace) -> None:
+    """Raise where the model or the embedder can't be what is named; weights are not loaded and no server is asked."""
+    from rung.models import base_folder
+    from rung.models.folder import check_model
+
+    name = ws.config.model.name
+    if name.startswith(("bundled:", "local:")):
+        check_model(base_folder(name, ws.folder))
+    elif not name.startswith("hf:"):
+        w.base_model(ws)
+    if (ws.config.knowledge.default_folder or ws.config.knowledge.sources) and not ws.config.knowledge.embedder.startswith("hf:"):
+        w.embedder(ws)

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from rung.errors import DataError
+from rung.knowledge.replace import replace_file
 
 TOML = """\
 # Every key: docs/reference/config.md
 [project]
-name = "{name}"
+name = {name}
 task = "answer"          # answer, extract or classify
 cases = "cases.jsonl"    # held-out questions: measured on, never trained on
 bar = 0.8                # share that must be right
@@ -20,7 +21,7 @@ bar = 0.8                # share that must be right
 name = "bundled:tiny"    # or local:<folder>, hf:<owner>/<name>, endpoint:<model>@<base url>
 
 [knowledge]
-folder = "docs"
+folder = "docs"          # for git, web pages, databases and buckets, see docs/sources.md
 
 [prompt]
 system = "Answer the question from the passages."
@@ -37,13 +38,16 @@ def init_project(folder: Path) -> list[Path]:
     config = folder / "rung.toml"
     if config.exists():
         raise DataError(f"{config} is there already", "choose another folder, or edit it")
-    files = {config: TOML.format(name=folder.resolve().name), folder / "docs" / "returns.md": DOCUMENT}
+    files = {config: TOML.format(name=json.dumps(folder.resolve().name, ensure_ascii=False)), folder / "docs" / "returns.md": DOCUMENT}
     rows = [case | {"evidence": [{"document": "returns.md"}]} for case in CASES]
     files[folder / "cases.jsonl"] = "".join(json.dumps(row) + "\n" for row in rows)
     written = []
-    for path, text in files.items():
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            written.append(path)
+    try:
+        for path, text in reversed(files.items()):  # rung.toml last: without it, the same command goes on
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, text.encode())
+                written.append(path)
+    except OSError as error:
+        raise DataError(f"{path} can't be written: {error.strerror}", "name a folder that you may write to, and make room") from None
     return written

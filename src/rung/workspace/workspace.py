@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from rung.config import Config, read_config
+from rung.config import Config, PromptConfig, read_config
 from rung.errors import ConfigError, DataError
 from rung.types import Case, ChatModel, Embedder, Settings
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from rung.approach.policy import Policy
     from rung.approach.prompt import PromptStyle
     from rung.knowledge.access import Lists
+    from rung.knowledge.gather import Place
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
     from rung.measure.score import Task
@@ -50,7 +53,10 @@ class Workspace:
 
 def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: str = "") -> Workspace:
     """The project in `folder`, as this user sees it, with the knowledge of version `at`. ConfigError for a bad `rung.toml`."""
+    from rung.approach.ladder import check_rungs
+
     config = read_config(folder / "rung.toml")
+    check_rungs(config.project.rungs)
     if user and not config.access.on:
         raise ConfigError(f"access lists are off, so nothing is kept from '{user}' or anybody else", "set on = true under [access]")
     return Workspace(folder, config, user, tuple(where), at)
@@ -92,40 +98,114 @@ def labels(ws: Workspace) -> list[str]:
 def read_json(path: Path) -> object:
     """A JSON file's value. DataError with the line that is wrong."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise DataError(f"there is no file {path}", "mend the name in rung.toml or write the file") from None
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}", "check that it is a file you may read") from None
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON: {error}", "mend that line") from None
 
 
 def embedder(ws: Workspace) -> Embedder:
-    """The embedder that the configuration names."""
+    """The embedder that the configuration names; a relative `hf:` folder is the project's. ConfigError where privacy forbids it."""
     from rung.knowledge.embedders import load
 
-    return load(ws.config.knowledge.embedder)
+    spec = ws.config.knowledge.embedder
+    if ws.config.limits.private and remote(spec):
+        sentence = f"the project is private, and the embedder '{spec}' would send its documents to another machine"
+        raise ConfigError(sentence, "choose minilm or hf:<folder>, or take private out of [limits]")
+    return load(located(ws, spec))
 
 
-def sync_knowledge(ws: Workspace, progress: Progress = silent) -> tuple[Knowledge, SyncReport] | None:
-    """Read the documents and bring the index up to date, and what changed; None where the project has no documents.
+def located(ws: Workspace, spec: str) -> str:
+    """A spec whose folder is found from the project's own, and `tuned:<hash>` among what was trained here."""
+    kind, _, name = spec.partition(":")
+    if kind not in ("hf", "tuned"):
+        return spec
+    near = ws.folder / ".rung" / "embedders" / name if kind == "tuned" and "/" not in name else ws.folder / name
+    return f"{kind}:{near}" if near.is_dir() else spec
 
-    The knowledge is what the workspace's user may see of it, and what meets the conditions. An earlier version is
-    opened as it was, and nothing changes.
+
+def remote(spec: str) -> bool:
+    """Whether a model or an embedder may run on another machine: an endpoint whose host is not this one by name."""
+    host = urlsplit(spec.removeprefix("endpoint:").rpartition("@")[2]).hostname or ""
+    return spec.startswith("endpoint:") and host not in ("localhost", "::1") and not host.startswith("127.")
+
+
+def places(ws: Workspace) -> list[Place]:
+    """Where the project's documents come from: its folder under their own paths, then each source under its name.
+
+    The project's own files are kept apart, wherever they lie: a held-out answer must not be found by search.
     """
-    from rung.knowledge.knowledge import SyncReport, narrowed, reopened, sync
-    from rung.knowledge.read import read_folder
+    from hashlib import sha256
 
-    if not ws.config.knowledge.folder:
+    from rung.knowledge.gather import Place
+    from rung.knowledge.origins import open_origin
+    from rung.knowledge.read import VERSION
+    from rung.sources import FolderSource, RowsSource
+
+    settings, found = ws.config.knowledge, []
+    if settings.default_folder:
+        source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
+        origin = open_origin(source, ws.folder, ws.home)
+        found.append(Place("", origin, f"{VERSION} {settings.default_folder}", apart=_own_files(ws, source.path)))
+    for one in settings.sources:
+        if isinstance(one, RowsSource) and (ws.folder / one.path).name in _own_files(ws, str(Path(one.path).parent)):
+            raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
+        told = sha256(f"{VERSION} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
+        origin = open_origin(one, ws.folder, ws.home / "knowledge")
+        found.append(Place(one.name, origin, told, one.every, _own_files(ws, getattr(one, "path", ""))))
+    return found
+
+
+def _own_files(ws: Workspace, path: str) -> frozenset[str]:
+    """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
+    project, root = ws.config.project, (ws.folder / path).resolve()
+    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema)
+    own = [(ws.folder / name).resolve() for name in names if name]
+    tops = [root, *(parent for parent in (root, *root.parents) if (parent / ".git").exists())][:2]
+    return frozenset(file.relative_to(top).as_posix() for top in tops for file in own if file.is_relative_to(top))
+
+
+def sync_knowledge(ws: Workspace, progress: Progress = silent, *, fresh: bool = False) -> tuple[Knowledge, SyncReport] | None:
+    """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
+
+    Unless `fresh`, a source is not asked again within the seconds that it names as `every`. The knowledge is what the
+    workspace's user may see of it, and what meets the conditions. An earlier version is opened as it was, and nothing changes.
+    """
+    from rung.knowledge.knowledge import SyncReport, narrowed, reopened
+
+    if not ws.config.knowledge.default_folder and not ws.config.knowledge.sources:
         return None
     knowledge = held_knowledge(ws)
     if ws.at:
         knowledge = reopened(knowledge, ws.at)
         report = SyncReport(unchanged=len(knowledge.state.documents))
     else:
-        documents, skipped = read_folder(ws.folder / ws.config.knowledge.folder)
-        report = sync(knowledge, documents, skipped, lambda done, total, what: progress("index", done, total), lists(ws))
+        report = _synced(ws, knowledge, progress, fresh=fresh)
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
+
+
+def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, *, fresh: bool) -> SyncReport:
+    """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
+    from rung.knowledge.gather import gather, read_seen, write_seen
+    from rung.knowledge.knowledge import sync
+
+    settings, found, note = ws.config.knowledge, places(ws), ws.home / "knowledge" / "seen.json"
+    before = read_seen(note)
+    gathered = gather(found, before, knowledge.state.documents, fresh=fresh, progress=lambda done, total, _: progress("read", done, total))
+    held = lists(ws)
+    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), held)
+    if gathered.seen != before:
+        with suppress(OSError):  # it only saves work
+            write_seen(note, gathered.seen)
+    if settings.mode == "auto":
+        from rung.workspace.choose import keep_choice
+
+        keep_choice(knowledge, examples(ws), lambda done, total: progress("choose how to rank", done, total))
+    return replace(report, skipped=tuple(gathered.skipped), kept=gathered.kept)  # what is kept was settled in gathering
 
 
 def held_knowledge(ws: Workspace) -> Knowledge:
@@ -198,7 +278,8 @@ def style(ws: Workspace) -> PromptStyle:
 
     system, project = ws.config.prompt.system, ws.config.project
     if project.task == "classify":
-        system = f"Answer with one label: {', '.join(labels(ws))}."
+        own = f"{system} " if system != PromptConfig().system else ""  # the default speaks of passages, which few labels need
+        system = f"{own}Answer with one label: {', '.join(labels(ws))}."
     elif project.task == "extract":
         schema = read_json(ws.folder / project.json_schema) if project.json_schema else {}
         keys = list(schema.get("properties", {})) if isinstance(schema, dict) else []

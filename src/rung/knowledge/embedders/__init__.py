@@ -10,11 +10,11 @@ from typing import Any, cast
 from rung.errors import ConfigError, MissingExtra
 from rung.types import Embedder
 
-KINDS = {"minilm": "minilm", "hf": "transformer", "endpoint": "endpoint", "hashing": "hashing"}
+KINDS = {"minilm": "minilm", "tuned": "tuned", "hf": "transformer", "endpoint": "endpoint", "hashing": "hashing"}
 
 
 def load(spec: str, **options: Any) -> Embedder:
-    """`minilm`, `hashing`, `hf:<repo or folder>` or `endpoint:<model>@<url>`; options are the opener's keywords.
+    """`minilm`, `tuned:<folder>`, `hashing`, `hf:<repo or folder>` or `endpoint:<model>@<url>`; options are the opener's keywords.
 
     Raises ConfigError for an unknown name or option, KnowledgeError where weights can't be used, MissingExtra.
     """

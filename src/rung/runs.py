@@ -1,0 +1,46 @@
+"""Reads the last climb of a project back from its run folder; it asks no model, opens no index and computes no score."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rung.climb import CASES, CLIMB, LOSSES, Climb, Measured
+from rung.errors import DataError
+from rung.measure.record import case_from_json, lines_of, score_from_json, summary_from_json, verdict_from_json
+from rung.types import Case, Json
+from rung.workspace.workspace import Workspace
+
+
+def last_climb(ws: Workspace) -> Climb:
+    """The climb that was finished last. DataError where there is none, or where its files don't fit together."""
+    ended = sorted(ws.home.glob(f"runs/*/{CLIMB}"), key=lambda path: path.stat().st_mtime_ns)
+    if not ended:
+        raise DataError(f"{ws.folder} has no finished climb", "run `rung climb` first")
+    try:
+        return _read(ended[-1].parent)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise DataError(
+            f"the climb in {ended[-1].parent} can't be read: {error!r}", "run `rung climb` again: it asks only what is missing"
+        ) from None
+
+
+def _read(folder: Path) -> Climb:
+    told = json.loads((folder / CLIMB).read_bytes().decode("utf-8", "surrogatepass"))
+    cases = tuple(case_from_json(row) for row in lines_of(folder / CASES))
+    rungs = tuple(_rung(folder, row, cases) for row in told["rungs"])
+    skipped = tuple((row["document"], row["reason"]) for row in told["skipped"])
+    return Climb(verdict_from_json(told["verdict"]), rungs, cases, folder, told["facts"], told["seconds"], skipped)
+
+
+def _rung(folder: Path, row: dict[str, Json], cases: tuple[Case, ...]) -> Measured:
+    from rung.measure.evaluate import recorded_answers
+
+    summary = summary_from_json(row)
+    if not summary.ran:
+        return Measured(summary)
+    own = folder / summary.name
+    answers, scores = recorded_answers(own), {one.case: one for one in map(score_from_json, lines_of(own / "scores.jsonl"))}
+    in_order = [case.id for case in cases]
+    losses = tuple(lines_of(own / LOSSES))
+    return Measured(summary, tuple(answers[one] for one in in_order), tuple(scores[one] for one in in_order), losses)
