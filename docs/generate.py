@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = ("init", "check", "index", "ask", "train", "climb", "report")
+VERBS = ("init", "check", "index", "ask", "train", "climb", "report", "freshness")
 
 
 def config_page() -> str:

@@ -22,6 +22,7 @@ app = typer.Typer(
 Folder = Annotated[Path, typer.Argument(help="The project's folder, which holds rung.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 User = Annotated[str, typer.Option("--as", help="With access lists: the user on whose behalf documents are read.", metavar="USER")]
+At = Annotated[str, typer.Option(help="The knowledge as it was at this version; the start of one will do.", metavar="VERSION")]
 INTERRUPTED = 130  # what typer exits with after Ctrl-C
 Workers = Annotated[int | None, typer.Option(min=1, help="Requests side by side (endpoint) or threads (local model).")]
 
@@ -74,12 +75,20 @@ def index(
     folder: Folder = Path(),
     explain: Annotated[str, typer.Option(help="A question: show each passage's ranks and scores, and why it was found or not.")] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
+    at: At = "",
+    purge: Annotated[bool, typer.Option("--purge", help="Delete all earlier versions, and what was deleted since with them.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the index up to date with the documents."""
-    from rung.show import index_and_show, watch_and_show
+    """Bring the index up to date with the documents, or show its history."""
+    from rung.show import history_and_show, index_and_show, watch_and_show
 
-    watch_and_show(folder, as_json) if watch else index_and_show(folder, as_json, explain)
+    if listed or at or purge:
+        history_and_show(folder, as_json, at, purge=purge)
+    elif watch:
+        watch_and_show(folder, as_json)
+    else:
+        index_and_show(folder, as_json, explain)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')
@@ -89,12 +98,13 @@ def ask(
     rung: Annotated[str, typer.Option(help="Which rung answers.", autocompletion=_rungs)] = "rag",
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
+    at: At = "",
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, streamed, and show the sources."""
     from rung.show import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()))
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`")
@@ -119,12 +129,13 @@ def climb(
     rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.", autocompletion=_rungs)] = None,
     workers: Workers = None,
     user: User = "",
+    at: At = "",
     as_json: AsJson = False,
 ) -> None:
     """Measure every rung on the held-out cases, decide, and write the report."""
     from rung.show import climb_and_show
 
-    climb_and_show(folder, tuple(rung or ()), workers, as_json, user)
+    climb_and_show(folder, tuple(rung or ()), workers, as_json, user, at)
 
 
 @app.command(epilog="Example: `rung report shop`")
@@ -133,6 +144,20 @@ def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
     from rung.show import report_and_show
 
     report_and_show(folder, as_json)
+
+
+@app.command(epilog="Example: `rung freshness shop --before shop/history --cases shop/history-cases.jsonl`")
+def freshness(
+    folder: Folder = Path(),
+    before: Annotated[Path, typer.Option(help="A folder with older versions of documents, under the same paths.")] = Path("history"),
+    cases: Annotated[Path | None, typer.Option(help="The questions with their old answers; the project's own if not given.")] = None,
+    rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option. By default rag and tuned.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change documents and ask what changed: how stale each rung's answers are, and for how long."""
+    from rung.show import freshness_and_show
+
+    freshness_and_show(folder, before, cases, tuple(rung or ()), as_json)
 
 
 def main() -> None:

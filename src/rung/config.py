@@ -50,7 +50,12 @@ class KnowledgeConfig(Section):
     folder: str = Field("docs", description="folder of documents; empty for none; unset, it is read only where there are no sources")
     sources: Sources = Field((), description="more places that documents come from: `[[knowledge.sources]]` tables, see below")
     embedder: str = Field("minilm", description="minilm, tuned:<hash or folder>, hashing, hf:<name or folder> or endpoint:<model>@<url>")
-    index: Literal["lance", "exact"] = Field("lance", description="where vectors and full text live")
+    index: str = Field(
+        "lance",
+        pattern="^(exact|(lance|postgres)(:.+)?)$",
+        description="where vectors and full text live: lance, lance:s3://BUCKET/FOLDER, postgres:URL or exact",
+    )
+    keep_days: float = Field(30, ge=0, description="how long earlier states can be opened again; 0 keeps none")
     passage_tokens: int = Field(200, ge=16, description="longest passage, in the embedder's tokens")
     k: int = Field(5, ge=1, le=100, description="passages put before the model")
     mode: str = Field(

@@ -148,6 +148,28 @@ def watch_and_show(folder: Path, as_json: bool) -> None:
         sys.stdout.flush()
 
 
+def history_and_show(folder: Path, as_json: bool, at: str, *, purge: bool) -> None:
+    """The versions that can be opened again, or one of them with its documents; or none any more. Documents are not read."""
+    from rung.knowledge import knowledge as k
+    from rung.workspace.workspace import held_knowledge
+
+    knowledge = held_knowledge(open_workspace(folder))
+    if purge:
+        k.purge(knowledge)
+    if at:
+        opened = k.reopened(knowledge, at)
+        held = opened.documents()
+        print_json({"version": opened.version, "documents": dict(held)}) if as_json else print("\n".join([opened.version, *sorted(held)]))
+        return
+    moments = k.history(knowledge)
+    if as_json:
+        print_json([asdict(moment) for moment in moments])
+        return
+    for moment in moments:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment.since))
+        print(f"{moment.version}  {since}  {moment.documents} documents{'' if moment.until else ', the present'}")
+
+
 def _show_sync(report: SyncReport, version: str) -> None:
     counts = {name: len(value) if isinstance(value, (tuple, list)) else value for name, value in asdict(report).items()}
     print(", ".join(f"{count} {name}" for name, count in counts.items()))
@@ -156,7 +178,7 @@ def _show_sync(report: SyncReport, version: str) -> None:
     print(f"knowledge: {version}")
 
 
-def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = ()) -> None:
+def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = (), at: str = "") -> None:
     """Answer as it is spoken, then the sources it stands on."""
     from rung.approach.approach import answer_stream
     from rung.approach.source import Everything, Search
@@ -166,7 +188,7 @@ def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: st
     with progress(quiet=as_json) as bar:
         if not question.strip():
             raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
-        ready = open_rung(open_workspace(folder, user, where), rung, bar)
+        ready = open_rung(open_workspace(folder, user, where, at), rung, bar)
     knowledge = ready.source.knowledge if isinstance(ready.source, Search | Everything) else None
     started = False
     question = question.encode(errors="surrogateescape").decode(errors="replace")  # a shell may pass bytes that are not UTF-8
@@ -241,7 +263,7 @@ def tune_and_show(folder: Path, as_json: bool) -> None:
     print(f'to use it, write embedder = "{done.spec}" under [knowledge]; the index stays as it is')
 
 
-def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "") -> None:
+def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "", at: str = "") -> None:
     """Climb, print the table, the time of each stage, the verdict and the report's path."""
     from rung import climb as climbing
 
@@ -277,3 +299,20 @@ def _show_climb(done: Climb, as_json: bool, *lines: str) -> None:
         print(line)
     print(f"verdict: {done.verdict.sentence}")
     print(f"report: {path}")
+
+
+def freshness_and_show(folder: Path, before: Path, cases: Path | None, rungs: Sequence[str], as_json: bool) -> None:
+    """A line for each rung: right before, right and stale after the sync, and after it was taught anew."""
+    from rung.freshness import measure
+
+    with progress(quiet=as_json) as bar:
+        done = measure(open_workspace(folder), before, cases, rungs, bar)
+    if as_json:
+        print_json(done)
+        return
+    print(f"{len(done.documents)} documents changed, and with them the answers to {len(done.questions)} questions")
+    print(f"a changed document is found after {done.change_seconds_p50:.3f} s (median)")
+    print(f"{'rung':<14}{'right before':>14}{'after sync':>12}{'stale':>8}{'taught anew':>13}{'stale':>8}{'seconds':>10}")
+    for row in done.rungs:
+        taught = f"{row.taught.right:>13.2f}{row.taught.stale:>8.2f}" if row.taught else f"{'-':>13}{'-':>8}"
+        print(f"{row.rung:<14}{row.before.right:>14.2f}{row.synced.right:>12.2f}{row.synced.stale:>8.2f}{taught}{row.seconds:>10.2f}")

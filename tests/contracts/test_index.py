@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +21,12 @@ from rung.types import Filter, Labels, Passage
 if TYPE_CHECKING:
     from rung.types import Vectors
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
 D = 16
+
+
+@pytest.fixture(params=[*KINDS, "s3"])
+def kind(request: pytest.FixtureRequest, spec: Callable[[str], str]) -> str:
+    return spec(request.param)
 
 
 def passage(document: str, start: int, text: str, headings: tuple[str, ...] = ()) -> Passage:
@@ -164,6 +174,88 @@ def test_equal_scores_are_ranked_by_document_and_start(kind: str, tmp_path: Path
     assert [hit.passage for hit in index.dense(vectors(1)[0], 4)] == same[:4]
 
 
+def edition(turn: int) -> list[Passage]:
+    """Every document of one turn; how many passages each has differs from turn to turn."""
+    return [passage(f"{n}.md", 100 * at, f"edition {turn} of the page") for n in range(3) for at in range(1 + (turn + n) % 3)]
+
+
+def put(index: StoredIndex, turn: int) -> str:
+    return index.commit([f"{n}.md" for n in range(3)], edition(turn), vectors(len(edition(turn)), turn))
+
+
+def whole(index: StoredIndex) -> int:
+    """The turn whose edition is held and found, all of it and nothing else."""
+    held = list(index.passages())
+    turn = int(held[0].text.split()[1])
+    assert held == edition(turn)
+    assert {hit.passage.id for hit in index.dense(vectors(1)[0], 50)} == {p.id for p in held}
+    assert {hit.passage.id for hit in index.words(f"edition {turn}", 50)} == {p.id for p in held}
+    return turn
+
+
+def test_tidying_keeps_the_states_that_are_named(kind: str, tmp_path: Path) -> None:
+    index = open_index(kind, tmp_path, D)
+    states = [put(index, turn) for turn in range(3)]
+    time.sleep(0.2)  # LanceDB cleans by age, so a state may outlive its time by an instant
+    states.append(put(index, 3))
+    index.tidy(states[1:3])
+    assert [whole(open_index(kind, tmp_path, D, state)) for state in states[1:]] == [1, 2, 3]
+    index.tidy()
+    assert whole(index) == whole(open_index(kind, tmp_path, D, states[3])) == 3
+    with pytest.raises((OSError, RuntimeError, ValueError)):
+        open_index(kind, tmp_path, D, states[1])
+
+
+def test_readers_read_whole_states_while_a_writer_writes(kind: str, tmp_path: Path) -> None:
+    noted = [put(open_index(kind, tmp_path, D), 0)]
+
+    def write() -> None:
+        index = open_index(kind, tmp_path, D, noted[0])
+        for turn in range(1, 6):
+            noted.append(put(index, turn))
+
+    standing = open_index(kind, tmp_path, D, noted[0])
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while not writing.done():
+            at = len(noted) - 1
+            assert whole(open_index(kind, tmp_path, D, noted[at])) == at
+            assert whole(standing) == 0
+        writing.result()
+    assert whole(open_index(kind, tmp_path, D, noted[-1])) == 5
+
+
+WRITER = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[4:]
+from test_index import D, open_index, put
+index = open_index(sys.argv[1], Path(sys.argv[2]), D, sys.argv[3])
+print("ready", flush=True)
+for turn in range(1000):
+    print(put(index, turn), flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_what_was_noted(kind: str, tmp_path: Path) -> None:
+    chance, state = Random(f"kill/{kind.partition(':')[0]}"), put(open_index(kind, tmp_path, D), 0)
+    here = Path(__file__).parent
+    for _ in range(3):
+        arguments = [sys.executable, "-c", WRITER, kind, str(tmp_path), state, str(here), str(here.parent)]
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(chance.random() * 0.3)
+        process.kill()
+        state = ([state, *process.stdout.read().split()])[-1]
+        process.wait()
+        process.stdout.close()
+        whole(open_index(kind, tmp_path, D, state))
+    index = open_index(kind, tmp_path, D, state)
+    put(index, 7)
+    assert whole(index) == 7
+
+
 def test_unknown_kinds_are_refused(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=f"'{kind}x'"):
-        open_index(f"{kind}x", tmp_path, D)
+    with pytest.raises(ConfigError, match="names no index"):
+        open_index(f"x{kind}", tmp_path, D)

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from postgres_server import postgres
 
 from rung.knowledge.embedders.hashing import Hashing
-from rung.knowledge.knowledge import legs, open_knowledge, sync
+from rung.knowledge.knowledge import history, legs, open_knowledge, sync
 from rung.knowledge.read import read_document
 from rung.types import Document
 
@@ -27,14 +28,14 @@ knowledge = open_knowledge(folder, Hashing(), kind, 60)
 print("ready", flush=True)
 for turn in range(first, first + 200):
     text = "# Page\\n\\n" + f"This is edition {turn} of the page. " * 40
-    sync(knowledge, [read_document(text.encode(), f"page-{n}.md") for n in range(4)])
+    sync(knowledge, [read_document(text.encode(), f"page-{n}.md") for n in range(turn % 3, 4 + turn % 5)])
     print(turn, flush=True)
 """
 
 
 def edition(turn: int) -> list[Document]:
     text = "# Page\n\n" + f"This is edition {turn} of the page. " * 40
-    return [read_document(text.encode(), f"page-{n}.md") for n in range(4)]
+    return [read_document(text.encode(), f"page-{n}.md") for n in range(turn % 3, 4 + turn % 5)]
 
 
 def killed(folder: Path, kind: str, first: int, seconds: float) -> None:
@@ -58,6 +59,7 @@ def whole(folder: Path, kind: str) -> None:
     assert len(editions) == 1
     turn = int(editions.pop())
     assert knowledge.documents() == {document.path: document.hash for document in edition(turn)}
+    assert [moment.until for moment in history(knowledge)][-1] is None
     for path in knowledge.documents():
         assert "".join(passage.text for passage in passages if passage.document == path) == edition(turn)[0].text
     for mode in ("dense", "words"):
@@ -65,14 +67,14 @@ def whole(folder: Path, kind: str) -> None:
 
 
 def kill_often(folder: Path, kind: str, times: int) -> None:
-    chance = random.Random(f"kill/{kind}")
+    chance = random.Random(f"kill/{kind.partition(':')[0]}")
     for turn in range(times):
         killed(folder, kind, 1000 * turn, chance.random() * 0.4)
         whole(folder, kind)
     knowledge = open_knowledge(folder, Hashing(), kind, 60)
     sync(knowledge, edition(7))
     whole(folder, kind)
-    assert sync(knowledge, edition(7)).unchanged == 4
+    assert sync(knowledge, edition(7)).unchanged == len(edition(7))
 
 
 @pytest.mark.parametrize("kind", ["exact", "lance"])
@@ -81,6 +83,10 @@ def test_a_kill_leaves_one_whole_state(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["exact", "lance"])
-def test_many_kills_leave_one_whole_state(tmp_path: Path, kind: str) -> None:
-    kill_often(tmp_path, kind, 30)
+@pytest.mark.parametrize("kind", ["exact", "lance", "postgres"])
+def test_a_hundred_kills_leave_one_whole_state(tmp_path: Path, kind: str) -> None:
+    if kind == "postgres":
+        with postgres() as server:
+            kill_often(tmp_path, f"postgres:{server}", 100)
+    else:
+        kill_often(tmp_path, kind, 100)

@@ -192,3 +192,23 @@ def test_watching_follows_changes_until_it_is_interrupted(shop: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_what_is_refused_from_now_on_is_not_kept(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Only what can't be read keeps its last good version; what may not be read is gone."""
+    folder = shop / "docs"
+    (folder / "broken.md").write_text("# Broken\n\nThe crane is open.\n")
+    (folder / "led-out.md").write_text("# Led out\n\nThe mole is open.\n")
+    assert sync_knowledge(open_workspace(shop), fresh=True)
+    outside = tmp_path_factory.mktemp("outside") / "secret.md"
+    outside.write_text("# Secret\n\nNobody knows.\n")
+    (folder / "led-out.md").unlink()
+    (folder / "led-out.md").symlink_to(outside)
+    (folder / "broken.md").write_text(" \n")
+    synced = sync_knowledge(open_workspace(shop), fresh=True)
+    assert synced
+    knowledge, report = synced
+    assert report.removed == ("led-out.md",)
+    assert report.kept == ("broken.md",)
+    assert {one.path for one in report.skipped} == {"broken.md", "led-out.md"}
+    assert "broken.md" in knowledge.documents()

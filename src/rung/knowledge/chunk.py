@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from rung.knowledge.blocks import FENCE, HEADING, TABLE, Block, blocks, heading_text
 from rung.types import Document, Passage
 
-VERSION = "2"  # raise it when the same text would be cut otherwise
+VERSION = "3"  # raise it when the same text would be cut otherwise
 
 _LINES = re.compile(r"\n+")
 _SENTENCES = re.compile(r"(?<=[.!?…])[\"')\]]*\s+")
@@ -135,10 +135,12 @@ def _cut(
     text: str, start: int, end: int, levels: tuple[re.Pattern[str], ...], count: Callable[[str], int], limit: int
 ) -> Iterator[tuple[int, int, int]]:
     tokens = count(text[start:end])
-    if tokens <= limit or end - start == 1:
+    last = start + len(text[start:end].rstrip())
+    first = last - len(text[start:last].lstrip())
+    if tokens <= limit or last - first <= 1:
         yield start, end, tokens
         return
-    cuts = _seams(levels[0], text, start, end) if levels else [(start + end) // 2]
+    cuts = _seams(levels[0], text, start, end) if levels else [(first + last) // 2]  # of what is not blank: neither half is
     for begin, stop in zip([start, *cuts], [*cuts, end], strict=True):
         yield from _cut(text, begin, stop, levels[1:], count, limit)
 

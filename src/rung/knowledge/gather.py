@@ -21,6 +21,7 @@ from rung.knowledge.replace import replace_file
 from rung.knowledge.state import Held
 from rung.types import Document
 
+KEPT = "; its last good version is kept"
 Progress = Callable[[int, int, str], None]  # how many were looked at, out of how many, in which source
 
 
@@ -55,6 +56,11 @@ class Gathered:
     documents: list[Document]
     skipped: list[Skipped]
     seen: Mapping[str, Seen]
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Those of the skipped whose last good version is among the documents."""
+        return tuple(sorted({one.path for one in self.skipped if one.reason.endswith(KEPT)}))
 
 
 def gather(
@@ -149,7 +155,7 @@ def _read(place: Place, entry: Entry, known: tuple[str, str] | None, held: Held 
         reason = str(error)
     except OSError as error:
         reason = f"could not be opened: {error.strerror or error}"
-    return (_unchanged(path, held), f"{reason}; its last good version is kept") if held else (None, reason)
+    return (_unchanged(path, held), f"{reason}{KEPT}") if held else (None, reason)
 
 
 def _unchanged(path: str, held: Held) -> Document:

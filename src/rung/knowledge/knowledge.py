@@ -5,39 +5,38 @@ A commit makes a new state of the index, then one file that names it is replaced
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.errors import DataError, KnowledgeError, MissingExtra
+from rung.errors import DataError, KnowledgeError
 from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
 from rung.knowledge.chunk import chunk, searchable
+from rung.knowledge.embedded import forget, remember, remembered
 from rung.knowledge.fold import folded
 from rung.knowledge.fusion import fused, fusion
+from rung.knowledge.history import Moment, keep, moments, prune, recalled
 from rung.knowledge.indexes import LAYOUT, StoredIndex, open_index
 from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
 from rung.knowledge.reading import page_at
 from rung.knowledge.state import Held, State, SyncReport, compared, read_state, write_state
+from rung.knowledge.writing import UNWRITABLE, alone, refused
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
     from rung.types import Vectors
 
-__all__ = ["Knowledge", "SyncReport", "legs", "narrowed", "open_knowledge", "search", "seen", "sync"]
+__all__ = ["Knowledge", "SyncReport", "history", "legs", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
 
 POOL = 100  # candidates that each leg brings to the fusion
 BATCH = 64  # texts embedded between two reports of progress
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-UNWRITABLE = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
-KEPT = "the last good state is still in place"
 Progress = Callable[[int, int, str], None]
 
 
@@ -55,6 +54,7 @@ class Knowledge:
     index: StoredIndex
     state: State
     only: Filter = ALL
+    keep_days: float = 30  # how long earlier states can be opened again
 
     @property
     def version(self) -> str:
@@ -103,16 +103,45 @@ class Knowledge:
         return Document(path, text, held.title, digest, held.meta)
 
 
-def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passage_tokens: int = 200) -> Knowledge:
+def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passage_tokens: int = 200, keep_days: float = 30) -> Knowledge:
     """The knowledge kept under `folder`, or an empty one; each embedder, index and passage length has its own place there.
 
-    `passage_tokens` is the longest passage in the embedder's tokens. Raises KnowledgeError where what is kept is damaged.
+    `passage_tokens` is the longest passage in the embedder's tokens; earlier states can be opened again for `keep_days`.
+    Raises KnowledgeError where what is kept is damaged.
     """
     longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
     stored_as = getattr(embedder, "stored_as", embedder.id)  # two embedders may differ in the questions alone
     home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT])
-    state = read_state(home)
-    return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state)
+    while True:
+        state = read_state(home)
+        try:
+            return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state, keep_days=keep_days)
+        except KnowledgeError:
+            if read_state(home) == state:  # else a commit has replaced and cleaned the state while we were opening it
+                raise
+
+
+def history(knowledge: Knowledge) -> list[Moment]:
+    """The states that can be opened again, oldest first, the present one last."""
+    return moments(knowledge.folder, seen(knowledge, ALL).version)
+
+
+def reopened(knowledge: Knowledge, version: str) -> Knowledge:
+    """The knowledge as it was at a version (or at the only one that begins so). For reading: a sync leads back to the present.
+
+    KnowledgeError where no such state is kept."""
+    if version and seen(knowledge, ALL).version.startswith(version):
+        return knowledge
+    state = recalled(knowledge.folder, version)
+    return replace(knowledge, index=_index(knowledge.folder, knowledge.kind, knowledge.embedder, state), state=state)
+
+
+def purge(knowledge: Knowledge) -> None:
+    """Delete all earlier states, and with them what was deleted since."""
+    with alone(knowledge.folder):
+        _refresh(knowledge)
+        prune(knowledge.folder, -1)
+        knowledge.index.tidy()
 
 
 def seen(knowledge: Knowledge, only: Filter) -> Knowledge:
@@ -139,7 +168,8 @@ def sync(
 ) -> SyncReport:
     """Make the index hold just these documents. Only passages whose text or headings are new are embedded.
 
-    `lists` say who may read what; changed lists change labels and embed nothing.
+    `lists` say who may read what; changed lists change labels and embed nothing. Of a document that was `skipped` the
+    last good version stays.
 
     Calls `progress(done, total, "embedding")`. Raises KnowledgeError where the disk is full or another sync is running,
     DataError for a path given twice; after any error, a kill included, the state before is still in place.
@@ -147,16 +177,27 @@ def sync(
     new = {document.path: document for document in documents}
     if len(new) < len(documents):
         raise DataError("two documents have the same path", "give each document a path of its own")
-    of = {path: labels(document, lists) for path, document in new.items()}
     _refresh(knowledge)
-    report = compared(knowledge.state.documents, documents, of)
+    now, of, report = _plan(knowledge.state, new, skipped, lists)
     if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
-        with _alone(knowledge.folder):
+        with alone(knowledge.folder):
             _refresh(knowledge)
-            report = compared(knowledge.state.documents, documents, of)
+            now, of, report = _plan(knowledge.state, new, skipped, lists)
             if _differs(report):
-                _change(knowledge, new, of, report.relabelled, progress)
-    return replace(report, skipped=tuple(skipped))
+                _change(knowledge, now, of, report.relabelled, progress)
+            forget(knowledge.folder)
+    return report
+
+
+def _plan(
+    state: State, new: Mapping[str, Document], skipped: Sequence[Skipped], lists: Lists | None
+) -> tuple[dict[str, Document], dict[str, Labels], SyncReport]:
+    """What is to be held, under which labels, and what changes by it."""
+    held = state.documents
+    kept = tuple(sorted({one.path for one in skipped if one.path in held and one.path not in new}))
+    now = {**new, **{path: Document(path, "", held[path].title, held[path].hash, held[path].meta) for path in kept}}  # unchanged: not cut
+    of = {path: labels(document, lists) for path, document in now.items()}
+    return now, of, replace(compared(held, list(now.values()), of), skipped=tuple(skipped), kept=kept)
 
 
 def _differs(report: SyncReport) -> bool:
@@ -200,17 +241,20 @@ def _change(
     same, rows = knowledge.index.stored(relabelled)
     documents = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
     try:
+        if knowledge.state.index:
+            keep(knowledge.folder, seen(knowledge, ALL).version)
         name = knowledge.index.commit([*gone, *relabelled], [*passages, *same], _stacked(vectors, rows), of)
         state = State(name, vectors.shape[1], documents)
         write_state(knowledge.folder, state)
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
         if isinstance(error, (OSError, RuntimeError, ValueError)):
-            raise _refused(knowledge.folder, error) from error
+            raise refused(knowledge.folder, error) from error
         raise
     knowledge.state = state
     with suppress(OSError, RuntimeError):  # what could not be cleaned up is left to the next commit
-        knowledge.index.tidy()
+        if (kept := prune(knowledge.folder, knowledge.keep_days)) is not None:
+            knowledge.index.tidy(kept)
 
 
 def _vectors(knowledge: Knowledge, gone: Sequence[str], passages: Sequence[Passage], progress: Progress | None) -> Vectors:
@@ -220,10 +264,14 @@ def _vectors(knowledge: Knowledge, gone: Sequence[str], passages: Sequence[Passa
     old, stored = knowledge.index.stored(gone)
     known = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
     texts = [searchable(passage) for passage in passages]
+    known |= remembered(knowledge.folder, texts, stored.shape[1])
     missing = list(dict.fromkeys(text for text in texts if text not in known))
     for at in range(0, len(missing), BATCH):
         part = missing[at : at + BATCH]
-        known.update(zip(part, knowledge.embedder.embed(part), strict=True))
+        rows = knowledge.embedder.embed(part)
+        known.update(zip(part, rows, strict=True))
+        if len(missing) > BATCH:
+            remember(knowledge.folder, part, rows)
         if progress:
             progress(min(at + BATCH, len(missing)), len(missing), "embedding")
     dimensions = len(next(iter(known.values()))) if known else stored.shape[1]
@@ -242,7 +290,7 @@ def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredInd
         return open_index(kind, home / "index", dimensions, state.index)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
-            raise _refused(home, error) from error
+            raise refused(home, error) from error
         raise KnowledgeError(f"the index in {home} can't be opened: {error}", f"delete {home} and run `rung index`") from None
 
 
@@ -252,33 +300,6 @@ def _refresh(knowledge: Knowledge) -> None:
     if state != knowledge.state:
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, state)
         knowledge.state = state
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the one lock for writing; the system lets go of it when the process dies."""
-    try:
-        from filelock import FileLock, Timeout
-    except ModuleNotFoundError:
-        raise MissingExtra("changing an index", "knowledge") from None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock").acquire(timeout=0)
-    except Timeout:
-        raise KnowledgeError(f"another process is changing {folder}", "wait until it is done and run again") from None
-    except OSError as error:
-        raise _refused(folder, error) from error
-    with lock:
-        yield
-
-
-def _refused(folder: Path, error: Exception) -> KnowledgeError:
-    full = ("no space left", "file too large", "quota exceeded")
-    number = error.errno if isinstance(error, OSError) else None
-    if number in FULL or any(words in str(error).lower() for words in full):
-        return KnowledgeError(f"the disk is full, {folder} can't be written", f"free some space and run again; {KEPT}")
-    said = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return KnowledgeError(f"{folder} can't be written: {said}", f"make it writable and run again; {KEPT}")
 
 
 def _named(told: object) -> str:

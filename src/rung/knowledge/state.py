@@ -53,11 +53,12 @@ class SyncReport:
     relabelled: tuple[str, ...] = ()  # same text, other readers or metadata
     unchanged: int = 0
     skipped: tuple[Skipped, ...] = ()
+    kept: tuple[str, ...] = ()  # those of the skipped whose last good version stays
 
 
-def read_state(folder: Path) -> State:
+def read_state(folder: Path, file: str = FILE) -> State:
     """The committed state, or an empty one. KnowledgeError where the file is damaged."""
-    path = folder / FILE
+    path = folder / file
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         rows = told["documents"].items()

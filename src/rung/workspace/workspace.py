@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rung.measure.score import Task
     from rung.measure.verdict import Limits
     from rung.tuning.recipe import Recipe
+    from rung.types import Filter
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, out of how much
 
@@ -41,22 +42,24 @@ class Workspace:
     config: Config
     user: str = ""  # "" is somebody unknown
     where: tuple[str, ...] = ()  # conditions on the documents' metadata
+    at: str = ""  # the version of the knowledge; "" is the present, brought up to date
+    part: str = ""  # a folder in `home` for what must not mix with the rest
 
     @property
     def home(self) -> Path:
         """Where everything that was made is kept."""
-        return self.folder / ".rung"
+        return self.folder / ".rung" / self.part
 
 
-def open_workspace(folder: Path, user: str = "", where: Sequence[str] = ()) -> Workspace:
-    """The project in `folder`, as this user sees it. ConfigError where `rung.toml` is missing or wrong."""
+def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: str = "") -> Workspace:
+    """The project in `folder`, as this user sees it, with the knowledge of version `at`. ConfigError for a bad `rung.toml`."""
     from rung.approach.ladder import check_rungs
 
     config = read_config(folder / "rung.toml")
     check_rungs(config.project.rungs)
     if user and not config.access.on:
         raise ConfigError(f"access lists are off, so nothing is kept from '{user}' or anybody else", "set on = true under [access]")
-    return Workspace(folder, config, user, tuple(where))
+    return Workspace(folder, config, user, tuple(where), at)
 
 
 def cases(ws: Workspace) -> list[Case]:
@@ -120,7 +123,7 @@ def located(ws: Workspace, spec: str) -> str:
     kind, _, name = spec.partition(":")
     if kind not in ("hf", "tuned"):
         return spec
-    near = ws.home / "embedders" / name if kind == "tuned" and "/" not in name else ws.folder / name
+    near = ws.folder / ".rung" / "embedders" / name if kind == "tuned" and "/" not in name else ws.folder / name
     return f"{kind}:{near}" if near.is_dir() else spec
 
 
@@ -169,19 +172,32 @@ def sync_knowledge(ws: Workspace, progress: Progress = silent, *, fresh: bool = 
     """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
 
     Unless `fresh`, a source is not asked again within the seconds that it names as `every`. The knowledge is what the
-    workspace's user may see of it, and what meets the conditions.
+    workspace's user may see of it, and what meets the conditions. An earlier version is opened as it was, and nothing changes.
     """
+    from rung.knowledge.knowledge import SyncReport, narrowed, reopened
+
+    if not ws.config.knowledge.default_folder and not ws.config.knowledge.sources:
+        return None
+    knowledge = held_knowledge(ws)
+    if ws.at:
+        knowledge = reopened(knowledge, ws.at)
+        report = SyncReport(unchanged=len(knowledge.state.documents))
+    else:
+        report = _synced(ws, knowledge, progress, fresh=fresh)
+    view = shown(ws, knowledge, ws.user)
+    return narrowed(view, *ws.where) if ws.where else view, report
+
+
+def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, *, fresh: bool) -> SyncReport:
+    """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
-    from rung.knowledge.knowledge import narrowed, open_knowledge, sync
+    from rung.knowledge.knowledge import sync
 
     settings, found, note = ws.config.knowledge, places(ws), ws.home / "knowledge" / "seen.json"
-    if not found:
-        return None
-    knowledge = open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens)
     before = read_seen(note)
     gathered = gather(found, before, knowledge.state.documents, fresh=fresh, progress=lambda done, total, _: progress("read", done, total))
     held = lists(ws)
-    report = sync(knowledge, gathered.documents, gathered.skipped, lambda done, total, what: progress("index", done, total), held)
+    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), held)
     if gathered.seen != before:
         with suppress(OSError):  # it only saves work
             write_seen(note, gathered.seen)
@@ -189,8 +205,15 @@ def sync_knowledge(ws: Workspace, progress: Progress = silent, *, fresh: bool = 
         from rung.workspace.choose import keep_choice
 
         keep_choice(knowledge, examples(ws), lambda done, total: progress("choose how to rank", done, total))
-    view = shown(ws, knowledge, ws.user)
-    return narrowed(view, *ws.where) if ws.where else view, report
+    return replace(report, skipped=tuple(gathered.skipped), kept=gathered.kept)  # what is kept was settled in gathering
+
+
+def held_knowledge(ws: Workspace) -> Knowledge:
+    """The knowledge as the last sync left it, all of it."""
+    from rung.knowledge.knowledge import open_knowledge
+
+    settings = ws.config.knowledge
+    return open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens, settings.keep_days)
 
 
 def lists(ws: Workspace) -> Lists | None:
@@ -203,12 +226,26 @@ def lists(ws: Workspace) -> Lists | None:
 
 
 def shown(ws: Workspace, knowledge: Knowledge, user: str) -> Knowledge:
-    """The knowledge as this user may see it; as it is where the lists are off."""
+    """The knowledge as this user may see it, today, even where it is of an earlier day; as it is where the lists are off."""
     from rung.knowledge.access import viewer
     from rung.knowledge.knowledge import seen
+    from rung.types import Filter
 
     held = lists(ws)
-    return seen(knowledge, viewer(user, held)) if held else knowledge
+    if held is None:
+        return knowledge
+    only = viewer(user, held)
+    return seen(knowledge, Filter(only.readers, (_still(ws, knowledge, only, held),)) if ws.at else only)
+
+
+def _still(ws: Workspace, earlier: Knowledge, only: Filter, held: Lists) -> frozenset[str]:
+    """The documents of an earlier state that the lists of today let through; what is gone since has what it last said of itself."""
+    from rung.knowledge.access import allows, labels
+    from rung.types import Document
+
+    now = held_knowledge(ws).state.documents
+    then = {path: Document(path, "", "", "", now.get(path, one).meta) for path, one in earlier.state.documents.items()}
+    return frozenset(f"path={path}" for path, document in then.items() if allows(only, labels(document, held)))
 
 
 def told(ws: Workspace, knowledge: Knowledge | None, solved: Sequence[Case]) -> list[Case]:

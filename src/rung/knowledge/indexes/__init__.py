@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from rung.types import Passage, Vectors
 
-KINDS = ("lance", "exact")
-LAYOUT = "2"  # raise it when an index of an earlier layout can't be read any more
+KINDS = {"lance": "knowledge", "exact": "knowledge", "postgres": "postgres"}  # name → the extra it needs
+ELSEWHERE = ("lance", "postgres")  # those that take a place: lance:s3://bucket/folder, postgres:postgresql://host/database
+LAYOUT = "3"  # raise it when an index of an earlier layout can't be read any more
 
 
 class StoredIndex(Index, Protocol):
@@ -24,15 +25,21 @@ class StoredIndex(Index, Protocol):
     def stored(self, documents: Sequence[str]) -> tuple[list[Passage], Vectors]:
         """The passages of these documents and their vectors, shape (passages, dimensions)."""
 
-    def tidy(self) -> None:
-        """Delete what earlier states left; only once the last commit's state has been noted."""
+    def tidy(self, keep: Sequence[str] = ()) -> None:
+        """Delete what earlier states left, those of `keep` excepted; only once the last commit's state has been noted."""
 
 
-def open_index(kind: str, folder: Path, dimensions: int, state: str = "") -> StoredIndex:
-    """The index in `folder` as of `state`, or an empty one. ConfigError for an unknown kind, MissingExtra."""
+def open_index(spec: str, folder: Path, dimensions: int, state: str = "") -> StoredIndex:
+    """The index in `folder`, or at the place that follows the kind's name and a colon, as of `state`; or an empty one.
+
+    ConfigError for an unknown kind, MissingExtra, KnowledgeError where a server can't be reached."""
+    kind, _, where = spec.partition(":")
     if kind not in KINDS:
-        raise ConfigError(f"'{kind}' names no index", f"write one of {', '.join(KINDS)}")
+        raise ConfigError(f"'{spec}' names no index", f"write one of {', '.join(KINDS)}")
+    if where and kind not in ELSEWHERE:
+        raise ConfigError(f"the index '{kind}' is kept in the project, not at '{where}'", f"write {kind} alone")
     try:
-        return cast("StoredIndex", import_module(f"rung.knowledge.indexes.{kind}").open_state(folder, dimensions, state))
+        module = import_module(f"rung.knowledge.indexes.{kind}")
+        return cast("StoredIndex", module.open_state(folder, dimensions, state, **({"where": where} if where else {})))
     except ModuleNotFoundError as error:
-        raise MissingExtra(f"the index '{kind}' ({error.name})", "knowledge") from None
+        raise MissingExtra(f"the index '{kind}' ({error.name})", KINDS[kind]) from None

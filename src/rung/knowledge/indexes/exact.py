@@ -50,10 +50,11 @@ class Exact:
         self.held, self.vectors, self.state, self.labels, self.words_index = held, every, state, known, None
         return state
 
-    def tidy(self) -> None:
-        """Delete other states. Only to be called when the last commit's state has been noted."""
-        for old in self.folder.iterdir():
-            if old.name != f"{self.state}.npz":
+    def tidy(self, keep: Sequence[str] = ()) -> None:
+        """Delete other states, those of `keep` excepted. Only to be called when the last commit's state has been noted."""
+        kept = {f"{state}.npz" for state in (self.state, *keep)}
+        for old in self.folder.glob("*"):
+            if old.name not in kept:
                 old.unlink(missing_ok=True)
 
     def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.knowledge.chunk import searchable
+from rung.knowledge.indexes.place import place
 from rung.types import ALL, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
@@ -18,7 +20,20 @@ COLUMNS = ["id", "document", "start", "end", "text", "headings"]
 NAME = "passages"
 TIES = 10  # more than asked for, so that passages of equal score are ranked by id and not by where they are stored
 NEVER = timedelta(days=36500)  # compact only: until the new state is noted, the old version must stay, however old
-KEEP = timedelta(days=1)  # how long a reader may go on with a state that a commit has followed
+SMALL = 500  # passages up to which the words are indexed from scratch by every commit
+CHURN = 0.05  # share of new and removed passages from which they are indexed from scratch in any table
+LOOSE = 1_000  # passages that a search by words may have to scan
+COMMIT = 20  # a commit counts as so many more: it leaves a file of its own
+TAG = "oldest"  # of the version that must not be cleaned up
+SLACK = (0.05, 1.0, 20.0)  # seconds: LanceDB reads the clock again after us
+
+
+@dataclass(frozen=True)
+class Wear:
+    """What commits have done since the words were last indexed: from scratch (`churn`), and at all (`loose`), in passages."""
+
+    churn: int = 0
+    loose: int = 0
 
 
 @dataclass
@@ -28,20 +43,22 @@ class Lance:
     database: Any
     table: Any  # None while empty
     dimensions: int
+    wear: Wear = Wear()
 
     def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels] | None = None) -> str:
-        """Remove the documents, add the passages under their documents' labels, index the words anew; the version that holds it all.
+        """Remove the documents, add the passages under their documents' labels; the version that holds it all.
 
-        The full-text index is built from scratch, so that scores depend on the passages and not on their history.
+        A search by words scans the few passages that came after they were indexed. In small tables, and once a share of the
+        passages is new, the words are indexed from scratch, so that scores depend on the passages and not on their history.
         """
         fresh = self.table is None
-        before = None if fresh else self.table.version
+        before = 0 if fresh else int(self.table.version)
         try:
             if fresh:
                 self.table = _created(self.database, self.dimensions)
             else:
-                self.table.restore()  # to the state we stand on: a killed commit leaves newer versions behind
-            self._change(remove, add, vectors, labels or {})
+                self._stand(before)
+            wear = self._change(remove, add, vectors, labels or {})
             version: int = self.table.version
         except BaseException:  # Ctrl-C too: whatever happened, we stand on the old state again
             if fresh:
@@ -50,23 +67,49 @@ class Lance:
                 self.table.checkout(before)
             raise
         self.table.checkout(version)
-        return str(version)
+        self.wear = wear
+        return f"{version}.{wear.churn}.{wear.loose}"
 
-    def _change(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels]) -> None:
-        from lancedb.index import FTS
+    def _stand(self, version: int) -> None:
+        """Make the version the table's latest: a killed commit leaves newer ones behind."""
+        self.table.checkout_latest()
+        if self.table.version != version:
+            self.table.checkout(version)
+            self.table.restore()
 
+    def _change(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels]) -> Wear:
+        from lancedb.index import FTS, BTree
+
+        held = self.table.count_rows()
         for where in _where(remove):
             self.table.delete(where)
+        gone = held - self.table.count_rows() if remove else 0
         if len(add):
             self.table.add(_rows(add, vectors, self.dimensions, labels))
-        self.table.optimize(cleanup_older_than=NEVER)
-        if self.table.count_rows():
-            self.table.create_index("searchable", config=FTS(stem=True, remove_stop_words=True), replace=True)
+        rows = held - gone + len(add)
+        churn, loose = self.wear.churn + gone + len(add), self.wear.loose + len(add) + COMMIT
+        if rows <= SMALL or churn > CHURN * rows:
+            self.table.optimize(cleanup_older_than=NEVER)
+            if rows:
+                self.table.create_index("searchable", config=FTS(stem=True, remove_stop_words=True), replace=True)
+            if rows > SMALL:
+                self.table.create_index("document", config=BTree(), replace=True)  # a commit finds what it removes without a scan
+            return Wear()
+        if loose > LOOSE:
+            self.table.optimize(cleanup_older_than=NEVER)
+            return Wear(churn)
+        return Wear(churn, loose)
 
-    def tidy(self) -> None:
-        """Delete the versions of earlier days. Only to be called when the last commit's state has been noted."""
-        if self.table is not None:
-            self.database.open_table(NAME).optimize(cleanup_older_than=KEEP)
+    def tidy(self, keep: Sequence[str] = ()) -> None:
+        """Delete the versions before the oldest of `keep`. Only to be called when the last commit's state has been noted."""
+        if self.table is None:
+            return
+        oldest = min([self.table.version, *(_parsed(state)[0] for state in keep)])
+        table = self.database.open_table(NAME)
+        made = {version["version"]: version["timestamp"] for version in table.list_versions()}
+        if oldest in made and oldest > min(made):
+            (table.tags.update if TAG in table.tags.list() else table.tags.create)(TAG, oldest)
+            _clean(table, made[oldest])
 
     def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
         """The k nearest by cosine, by an exact scan of what the filter lets through."""
@@ -106,17 +149,35 @@ class Lance:
         return self.table is None or not self.table.count_rows()
 
 
-def open_state(folder: Path, dimensions: int, state: str) -> Lance:
-    """The table at the version `state`, or an empty one. OSError, RuntimeError or ValueError where it is damaged."""
+def open_state(folder: Path, dimensions: int, state: str, where: str = "") -> Lance:
+    """The table at the version `state`, or an empty one. OSError, RuntimeError or ValueError where it is damaged.
+
+    `where` is a folder on storage that speaks S3, such as s3://bucket/folder; keys and endpoint come from the AWS_* variables.
+    """
     import lancedb
 
     folder.mkdir(parents=True, exist_ok=True)
-    database = lancedb.connect(str(folder))
+    database = lancedb.connect(f"{where.rstrip('/')}/{place(folder)}" if where else str(folder))
     if not state:
         return Lance(database, None, dimensions)
     table = database.open_table(NAME)
-    table.checkout(int(state))
-    return Lance(database, table, dimensions)
+    version, wear = _parsed(state)
+    table.checkout(version)
+    return Lance(database, table, dimensions, wear)
+
+
+def _parsed(state: str) -> tuple[int, Wear]:
+    """A state's name is the table's version and its wear."""
+    version, *wear = (int(part) for part in state.split("."))
+    return version, Wear(*wear)
+
+
+def _clean(table: Any, since: datetime) -> None:
+    """Delete the versions made before then. Where time passed so fast that it would take the tagged one, it takes none."""
+    for slack in SLACK:
+        with suppress(RuntimeError):
+            table.optimize(cleanup_older_than=max(datetime.now() - since, timedelta(0)) + timedelta(seconds=slack))
+            return
 
 
 def _created(database: Any, dimensions: int) -> Any:

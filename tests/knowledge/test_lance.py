@@ -1,0 +1,61 @@
+"""LanceDB beyond the contract: in a large table a commit touches only what changes, and the words are found all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rung.knowledge.embedders.hashing import Hashing
+from rung.knowledge.indexes import lance, open_index
+from rung.knowledge.indexes.lance import Wear
+from rung.types import Filter, Labels, Passage
+
+
+def passage(document: str, start: int, text: str) -> Passage:
+    return Passage(f"{document}-{start}", document, start, start + len(text), text)
+
+
+MANY = [passage(f"{n % 500}.md", n, f"passage {n} about topic {n % 7} and {n % 11}") for n in range(lance.SMALL + 2000)]
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return Hashing(16).embed([p.text for p in MANY])
+
+
+def test_a_small_commit_in_a_large_table_is_found_and_its_wear_is_noted(
+    tmp_path: Path, vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+) -> None:
+    index = open_index("lance", tmp_path, 16)
+    first = index.commit([], MANY, vectors)
+    assert isinstance(index, lance.Lance)
+    assert index.wear == Wear()
+    seen = [first]
+    for turn in range(8):
+        new = [passage("7.md", at, f"zebra edition {turn}, part {at}") for at in range(5)]
+        of = {"7.md": Labels(("user:anna",))}
+        seen.append(index.commit(["7.md"], new, Hashing(16).embed([p.text for p in new]), of))
+        assert {hit.passage.id for hit in index.words("zebra", 9)} == {p.id for p in new}
+        assert {hit.passage.text for hit in index.words(f"edition {turn}", 5)} == {p.text for p in new}
+        assert index.words("zebra", 9, Filter(frozenset({"user:ben"}))) == []
+        assert len(index.words("zebra", 9, Filter(frozenset({"user:anna"})))) == 5
+        assert index.dense(Hashing(16).embed([new[0].text])[0], 1)[0].passage.document == "7.md"
+    assert index.wear.churn == 5 + 7 * 10 + 5
+    assert index.wear.loose == 8 * (5 + lance.COMMIT)
+    again = open_index("lance", tmp_path, 16, seen[-1])
+    assert isinstance(again, lance.Lance)
+    assert again.wear == index.wear
+    assert next(p.text for p in open_index("lance", tmp_path, 16, seen[2]).passages() if "zebra" in p.text) == "zebra edition 1, part 0"
+
+
+def test_much_change_indexes_the_words_from_scratch(tmp_path: Path, vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> None:
+    walked, fresh = open_index("lance", tmp_path / "walked", 16), open_index("lance", tmp_path / "fresh", 16)
+    walked.commit([], MANY[:-200], vectors[:-200])
+    walked.commit([], MANY[-200:], vectors[-200:])
+    fresh.commit([], MANY, vectors)
+    assert isinstance(walked, lance.Lance)
+    assert walked.wear == Wear()
+    for query in ("topic 3", "passage 17", "topic 5 and 9"):
+        assert walked.words(query, 10) == fresh.words(query, 10)
