@@ -18,6 +18,7 @@ from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
 from rung.errors import ModelError, TuningError
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
+from rung.workspace.privacy import remote
 from rung.workspace.searching import mode, searching
 from rung.workspace.workspace import Progress, Workspace, silent
 
@@ -154,7 +155,7 @@ def unavailable(parts: Parts, name: str) -> str:
         return "the project has no solved examples"
     if rung.trained_on and config.model.name.startswith("endpoint:"):
         return "a model behind an endpoint can't be tuned from here"
-    if config.limits.private and w.remote(config.model.name):
+    if config.limits.private and remote(config.model.name):
         return "the project is private and the model may not be on this machine"
     if rung.source == "everything":
         return _too_long(parts)
@@ -208,8 +209,8 @@ def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) 
         reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
         raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
     scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
-    remote = tuple(LADDER) if w.remote(ws.config.model.name) else ()
-    return decide([m.summary for m in measured], scores, clusters_of(cases), w.limits(ws), remote, ws.config.project.seed)
+    away = tuple(LADDER) if remote(ws.config.model.name) else ()
+    return decide([m.summary for m in measured], scores, clusters_of(cases), w.limits(ws), away, ws.config.project.seed)
 
 
 def _facts(parts: Parts, skipped: int) -> dict[str, str]:

@@ -135,7 +135,7 @@ class LimitsConfig(Section):
     seconds_p95: float | None = Field(None, gt=0, description="95th percentile of seconds per answer")
     cost_per_1000: float | None = Field(None, ge=0, description="cost of 1,000 answers")
     citation_recall: float | None = Field(None, ge=0, le=1, description="share of the evidence that is cited")
-    private: bool = Field(False, description="refuse models that are not on this machine")
+    private: bool = Field(False, description="refuse models, embedders and indexes that are not on this machine")
 
 
 class PricesConfig(Section):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shop_project import refused, rung
 
-from rung.workspace.workspace import open_workspace, remote, style
+from rung.workspace.workspace import open_workspace, style
 
 
 def test_a_climb_of_all_rungs_and_its_repetition(project: Path) -> None:
@@ -130,17 +130,6 @@ def test_the_instructions_of_a_classify_project_are_kept(project: Path) -> None:
     assert style(open_workspace(project)).system == "Be strict. Answer with one label: cheap, dear."
     (project / "rung.toml").write_text(toml.split("[prompt]")[0])
     assert style(open_workspace(project)).system == "Answer with one label: cheap, dear."
-
-
-def test_private_projects_know_this_machine_by_name() -> None:
-    assert [remote(f"endpoint:m@http://{host}/v1") for host in ("localhost:8000", "127.0.0.1:1", "[::1]:1", "api.example", "10.0.0.2")] == [
-        False,
-        False,
-        False,
-        True,
-        True,
-    ]
-    assert not remote("local:model")
 
 
 def test_ctrl_c_at_any_moment_is_one_sentence(project: Path) -> None:

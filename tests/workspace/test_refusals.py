@@ -121,6 +121,7 @@ def test_check_finds_a_wrong_model_and_a_wrong_embedder(project: Path) -> None:
         ('[model]\nname = "endpoint:llama"', ("names no server",)),
         ('[knowledge]\nembedder = "minilmm"', ("'minilmm'", "'minilm'")),
         ('[knowledge]\nembedder = "endpoint:e@http://192.0.2.1/v1"\n[limits]\nprivate = true', ("is private",)),
+        ('[knowledge]\nindex = "postgres:postgresql://192.0.2.1/x"\n[limits]\nprivate = true', ("is private", "another machine")),
     ):
         (project / "rung.toml").write_text(wrong)
         refused(rung("check", str(project)), *words)

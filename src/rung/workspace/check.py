@@ -80,3 +80,4 @@ def _check_names(ws: w.Workspace) -> None:
         w.base_model(ws)
     if (ws.config.knowledge.default_folder or ws.config.knowledge.sources) and not ws.config.knowledge.embedder.startswith("hf:"):
         w.embedder(ws)
+        w.index(ws)

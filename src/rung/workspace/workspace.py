@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rung.config import Config, PromptConfig, read_config
 from rung.errors import ConfigError, DataError
 from rung.types import Case, ChatModel, Embedder, Settings
+from rung.workspace.privacy import kept_away, remote
 
 if TYPE_CHECKING:
     from rung.approach.policy import Policy
@@ -118,6 +118,15 @@ def embedder(ws: Workspace) -> Embedder:
     return load(located(ws, spec))
 
 
+def index(ws: Workspace) -> str:
+    """The spec of the index that the configuration names. ConfigError where privacy forbids it."""
+    spec = ws.config.knowledge.index
+    if ws.config.limits.private and kept_away(spec):
+        sentence = f"the project is private, and the index '{spec}' would keep its documents on another machine"
+        raise ConfigError(sentence, "choose lance, or a server on this machine, or take private out of [limits]")
+    return spec
+
+
 def located(ws: Workspace, spec: str) -> str:
     """A spec whose folder is found from the project's own, and `tuned:<hash>` among what was trained here."""
     kind, _, name = spec.partition(":")
@@ -125,12 +134,6 @@ def located(ws: Workspace, spec: str) -> str:
         return spec
     near = ws.folder / ".rung" / "embedders" / name if kind == "tuned" and "/" not in name else ws.folder / name
     return f"{kind}:{near}" if near.is_dir() else spec
-
-
-def remote(spec: str) -> bool:
-    """Whether a model or an embedder may run on another machine: an endpoint whose host is not this one by name."""
-    host = urlsplit(spec.removeprefix("endpoint:").rpartition("@")[2]).hostname or ""
-    return spec.startswith("endpoint:") and host not in ("localhost", "::1") and not host.startswith("127.")
 
 
 def places(ws: Workspace) -> list[Place]:
@@ -213,7 +216,7 @@ def held_knowledge(ws: Workspace) -> Knowledge:
     from rung.knowledge.knowledge import open_knowledge
 
     settings = ws.config.knowledge
-    return open_knowledge(ws.home / "knowledge", embedder(ws), settings.index, settings.passage_tokens, settings.keep_days)
+    return open_knowledge(ws.home / "knowledge", embedder(ws), index(ws), settings.passage_tokens, settings.keep_days)
 
 
 def lists(ws: Workspace) -> Lists | None:
