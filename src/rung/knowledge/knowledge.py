@@ -17,8 +17,9 @@ from rung.errors import DataError, KnowledgeError
 from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
-from rung.knowledge.chunk import chunk, searchable
-from rung.knowledge.embedded import forget, remember, remembered
+from rung.knowledge.chunk import searchable
+from rung.knowledge.embedded import forget
+from rung.knowledge.embedding import embedded
 from rung.knowledge.fold import folded
 from rung.knowledge.fusion import fused, fusion
 from rung.knowledge.history import Moment, keep, moments, prune, recalled
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Knowledge", "SyncReport", "history", "legs", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
 
 POOL = 100  # candidates that each leg brings to the fusion
-BATCH = 64  # texts embedded between two reports of progress
 Progress = Callable[[int, int, str], None]
 
 
@@ -236,8 +236,10 @@ def _change(
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
     if any(not document.text for document in fresh):  # told unchanged, but another process removed it since
         raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
-    passages = [passage for document in fresh for passage in chunk(document, knowledge.embedder.count, knowledge.passage_tokens)]
-    vectors = _vectors(knowledge, gone, passages, progress)
+    old, stored = knowledge.index.stored(gone)
+    known = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
+    size = stored.shape[1]
+    passages, vectors = embedded(knowledge.folder, knowledge.embedder, fresh, knowledge.passage_tokens, known, size, progress)
     same, rows = knowledge.index.stored(relabelled)
     documents = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
     try:
@@ -255,27 +257,6 @@ def _change(
     with suppress(OSError, RuntimeError):  # what could not be cleaned up is left to the next commit
         if (kept := prune(knowledge.folder, knowledge.keep_days)) is not None:
             knowledge.index.tidy(kept)
-
-
-def _vectors(knowledge: Knowledge, gone: Sequence[str], passages: Sequence[Passage], progress: Progress | None) -> Vectors:
-    """Vectors of the passages, shape (passages, dimensions): known ones from the documents that go, the others embedded."""
-    import numpy as np
-
-    old, stored = knowledge.index.stored(gone)
-    known = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
-    texts = [searchable(passage) for passage in passages]
-    known |= remembered(knowledge.folder, texts, stored.shape[1])
-    missing = list(dict.fromkeys(text for text in texts if text not in known))
-    for at in range(0, len(missing), BATCH):
-        part = missing[at : at + BATCH]
-        rows = knowledge.embedder.embed(part)
-        known.update(zip(part, rows, strict=True))
-        if len(missing) > BATCH:
-            remember(knowledge.folder, part, rows)
-        if progress:
-            progress(min(at + BATCH, len(missing)), len(missing), "embedding")
-    dimensions = len(next(iter(known.values()))) if known else stored.shape[1]
-    return np.array([known[text] for text in texts], np.float32).reshape(len(texts), dimensions)
 
 
 def _stacked(first: Vectors, second: Vectors) -> Vectors:

@@ -38,28 +38,28 @@ def has_bf16() -> bool:
     return "BF16" in runtime().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def compiled(folder: Path, precision: str, threads: int) -> Callable[[Sequence[Sequence[int]]], Vectors]:
-    """A function from rows of token ids to float32 vectors; every row runs alone on one of `threads` cores."""
+def compiled(folder: Path, precision: str, threads: int) -> Callable[[Sequence[str], Callable[[str], list[int]]], Vectors]:
+    """A function from texts, and one that makes token ids of a text, to float32 vectors; every text runs alone on one of `threads` cores."""
     import numpy as np
 
     openvino = runtime()
     settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
     settings["ENABLE_CPU_PINNING"] = False  # other work may sit on the core we would be pinned to
     model = openvino.Core().compile_model(bert(folder), "CPU", settings)
-    queue = openvino.AsyncInferQueue(model, threads)
+    queue = openvino.AsyncInferQueue(model, threads + 1)  # the next text waits ready while each core computes
     lock = threading.Lock()  # the queue has one callback: two callers at once would fill each other's rows
     dimensions = model.output(0).partial_shape[1].get_length()
 
-    def run(rows: Sequence[Sequence[int]]) -> Vectors:
-        vectors = np.zeros((len(rows), dimensions), np.float32)
+    def run(texts: Sequence[str], ids: Callable[[str], list[int]]) -> Vectors:
+        vectors = np.zeros((len(texts), dimensions), np.float32)
 
         def store(request: Any, number: int) -> None:
             vectors[number] = request.get_output_tensor(0).data[0]
 
         with lock:
             queue.set_callback(store)
-            for number in sorted(range(len(rows)), key=lambda number: -len(rows[number])):
-                queue.start_async(_padded(rows[number]), number)
+            for number in sorted(range(len(texts)), key=lambda number: -len(texts[number])):  # the last to end is a short one
+                queue.start_async(_padded(ids(texts[number])), number)
             queue.wait_all()
         return vectors
 
