@@ -76,7 +76,7 @@ def _raced(systems: dict[str, Ingest], texts: Sequence[str]) -> dict[str, float]
         started = time.perf_counter()
         held = systems[name](texts)
         seconds[name].append(time.perf_counter() - started)
-        if held != len(texts):
+        if held < len(texts):  # a text of more tokens than the encoder reads is two passages of ours; peers cut it off
             raise SystemExit(f"{name} holds {held} of {len(texts)} passages")
         print(f"{name}: {seconds[name][-1]:.1f} s", flush=True)
     return {name: len(texts) * len(taken) / sum(taken) for name, taken in seconds.items()}
@@ -84,7 +84,7 @@ def _raced(systems: dict[str, Ingest], texts: Sequence[str]) -> dict[str, float]
 
 def _ours(embedder: MiniLM, texts: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        knowledge = open_knowledge(Path(folder), embedder)
+        knowledge = open_knowledge(Path(folder), embedder, passage_tokens=embedder.limit - 2)
         sync(knowledge, [read_document(text.encode(), f"{number}.txt") for number, text in enumerate(texts)])
         return sum(1 for _ in knowledge.passages())
 

@@ -74,6 +74,9 @@ def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
 def index(
     folder: Folder = Path(),
     explain: Annotated[str, typer.Option(help="A question: show each passage's ranks and scores, and why it was found or not.")] = "",
+    ray: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Do the work on a Ray cluster: HOST:PORT, auto, or local to start one here.")
+    ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
     at: At = "",
@@ -86,9 +89,9 @@ def index(
     if listed or at or purge:
         history_and_show(folder, as_json, at, purge=purge)
     elif watch:
-        watch_and_show(folder, as_json)
+        watch_and_show(folder, as_json, ray)
     else:
-        index_and_show(folder, as_json, explain)
+        index_and_show(folder, as_json, explain, ray)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')

@@ -87,7 +87,7 @@ def show_check(checked: Checked, as_json: bool) -> None:
         print(f"warning: {warning}")
 
 
-def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
+def index_and_show(folder: Path, as_json: bool, question: str = "", ray: str = "") -> None:
     """Sync the index and say what changed and how it is searched; with a question, why each passage is found or not."""
     from rung.knowledge.choice import read_choice
     from rung.knowledge.explain import explain
@@ -95,7 +95,7 @@ def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
 
     ws = open_workspace(folder)
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(ws, bar, fresh=True)
+        synced = sync_knowledge(ws, bar, fresh=True, ray=ray)
     if synced is None:
         raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
     knowledge, report = synced
@@ -134,15 +134,15 @@ def _show_explanation(explanation: Explanation) -> None:
             print(f"       copies of it: {', '.join(row.hit.folded)}")
 
 
-def watch_and_show(folder: Path, as_json: bool) -> None:
+def watch_and_show(folder: Path, as_json: bool, ray: str = "") -> None:
     """Sync at once and after every change, and say each time what changed; an error is told and does not end it."""
     from rung.workspace.watching import changes
 
-    index_and_show(folder, as_json)
+    index_and_show(folder, as_json, ray=ray)
     sys.stdout.flush()
     for _ in changes(open_workspace(folder)):
         try:
-            index_and_show(folder, as_json)
+            index_and_show(folder, as_json, ray=ray)
         except RungError as error:
             print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr, flush=True)
         sys.stdout.flush()

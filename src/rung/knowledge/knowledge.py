@@ -17,9 +17,8 @@ from rung.errors import DataError, KnowledgeError
 from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
-from rung.knowledge.chunk import searchable
 from rung.knowledge.embedded import forget
-from rung.knowledge.embedding import embedded
+from rung.knowledge.embedding import Change, make
 from rung.knowledge.fold import folded
 from rung.knowledge.fusion import fused, fusion
 from rung.knowledge.history import Moment, keep, moments, prune, recalled
@@ -32,7 +31,7 @@ from rung.knowledge.writing import UNWRITABLE, alone, refused
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
-    from rung.types import Vectors
+    from rung.knowledge.cluster import Cluster
 
 __all__ = ["Knowledge", "SyncReport", "history", "legs", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
 
@@ -165,11 +164,12 @@ def sync(
     skipped: Sequence[Skipped] = (),
     progress: Progress | None = None,
     lists: Lists | None = None,
+    cluster: Cluster | None = None,
 ) -> SyncReport:
     """Make the index hold just these documents. Only passages whose text or headings are new are embedded.
 
     `lists` say who may read what; changed lists change labels and embed nothing. Of a document that was `skipped` the
-    last good version stays.
+    last good version stays. A `cluster` does the work where one is given, and the result is the same.
 
     Calls `progress(done, total, "embedding")`. Raises KnowledgeError where the disk is full or another sync is running,
     DataError for a path given twice; after any error, a kill included, the state before is still in place.
@@ -184,7 +184,7 @@ def sync(
             _refresh(knowledge)
             now, of, report = _plan(knowledge.state, new, skipped, lists)
             if _differs(report):
-                _change(knowledge, now, of, report.relabelled, progress)
+                _change(knowledge, now, of, report.relabelled, progress, cluster)
             forget(knowledge.folder)
     return report
 
@@ -228,25 +228,26 @@ def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("
 
 
 def _change(
-    knowledge: Knowledge, new: Mapping[str, Document], of: Mapping[str, Labels], relabelled: Sequence[str], progress: Progress | None
+    knowledge: Knowledge,
+    new: Mapping[str, Document],
+    of: Mapping[str, Labels],
+    relabelled: Sequence[str],
+    progress: Progress | None,
+    cluster: Cluster | None,
 ) -> None:
     """Commit what differs between the state and `new`; what has only other labels is put back as it was, under them."""
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
-    if any(not document.text for document in fresh):  # told unchanged, but another process removed it since
-        raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
-    old, stored = knowledge.index.stored(gone)
-    known = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
-    size = stored.shape[1]
-    passages, vectors = embedded(knowledge.folder, knowledge.embedder, fresh, knowledge.passage_tokens, known, size, progress)
+    change = Change(knowledge.folder, knowledge.index, knowledge.state, knowledge.embedder, knowledge.passage_tokens, gone, fresh, of)
+    commit, dimensions = (cluster.make if cluster else make)(change, progress)
     same, rows = knowledge.index.stored(relabelled)
     documents = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
     try:
         if knowledge.state.index:
             keep(knowledge.folder, seen(knowledge, ALL).version)
-        name = knowledge.index.commit([*gone, *relabelled], [*passages, *same], _stacked(vectors, rows), of)
-        state = State(name, vectors.shape[1], documents)
+        name = commit([*gone, *relabelled], same, rows)
+        state = State(name, dimensions, documents)
         write_state(knowledge.folder, state)
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
@@ -257,12 +258,8 @@ def _change(
     with suppress(OSError, RuntimeError):  # what could not be cleaned up is left to the next commit
         if (kept := prune(knowledge.folder, knowledge.keep_days)) is not None:
             knowledge.index.tidy(kept)
-
-
-def _stacked(first: Vectors, second: Vectors) -> Vectors:
-    import numpy as np
-
-    return np.concatenate([first, second]) if len(second) else first
+        if cluster:
+            cluster.end(change)
 
 
 def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredIndex:

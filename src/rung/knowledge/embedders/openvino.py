@@ -39,7 +39,7 @@ def has_bf16() -> bool:
 
 
 def compiled(folder: Path, precision: str, threads: int) -> Callable[[Sequence[str], Callable[[str], list[int]]], Vectors]:
-    """A function from texts, and one that makes token ids of a text, to float32 vectors; every text runs alone on one of `threads` cores."""
+    """A function from texts, and one that makes token ids of each, to float32 vectors; each runs alone on one of `threads` cores."""
     import numpy as np
 
     openvino = runtime()
