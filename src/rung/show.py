@@ -138,11 +138,13 @@ def watch_and_show(folder: Path, as_json: bool, ray: str = "") -> None:
     """Sync at once and after every change, and say each time what changed; an error is told and does not end it."""
     from rung.workspace.watching import changes
 
-    index_and_show(folder, as_json, ray=ray)
+    if ray:
+        raise ConfigError("--watch follows changes on this machine alone", "leave out --ray; index with it once, before")
+    index_and_show(folder, as_json)
     sys.stdout.flush()
     for _ in changes(open_workspace(folder)):
         try:
-            index_and_show(folder, as_json, ray=ray)
+            index_and_show(folder, as_json)
         except RungError as error:
             print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr, flush=True)
         sys.stdout.flush()

@@ -207,6 +207,8 @@ def _finished(cluster: Cluster, task: Any, calls: Sequence[tuple[Any, ...]]) -> 
         for ref in running:  # after an error, or Ctrl-C
             with suppress(ray.exceptions.RayError):
                 ray.cancel(ref, force=True)
+        if running:
+            ray.wait(list(running), num_returns=len(running), timeout=SECONDS)
 
 
 def _got(ray: Any, ref: Any) -> Any:

@@ -188,19 +188,20 @@ def sync_knowledge(
 ) -> tuple[Knowledge, SyncReport] | None:
     """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
 
-    `ray` is the address of a cluster that does the work. Unless `fresh`, a source is not asked again within the seconds that it names as `every`. The knowledge is what the
-    workspace's user may see of it, and what meets the conditions. An earlier version is opened as it was, and nothing changes.
+    `ray` is the address of a cluster that does the work. Unless `fresh`, a source is not asked again within the seconds
+    that it names as `every`. The knowledge is what the workspace's user may see of it, and what meets the conditions. An
+    earlier version is opened as it was, and nothing changes.
     """
     from rung.knowledge.knowledge import SyncReport, narrowed, reopened
 
     if not ws.config.knowledge.default_folder and not ws.config.knowledge.sources:
         return None
-    knowledge = held_knowledge(ws)
-    if ws.at:
-        knowledge = reopened(knowledge, ws.at)
-        report = SyncReport(unchanged=len(knowledge.state.documents))
-    else:
-        with cluster(ws, ray) if ray else nullcontext() as machines:
+    with cluster(ws, ray) if ray else nullcontext() as machines:  # before the index is opened: LanceDB minds being forked
+        knowledge = held_knowledge(ws)
+        if ws.at:
+            knowledge = reopened(knowledge, ws.at)
+            report = SyncReport(unchanged=len(knowledge.state.documents))
+        else:
             report = _synced(ws, knowledge, progress, machines, fresh=fresh)
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
@@ -211,11 +212,8 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
     from rung.knowledge.gather import gather, read_seen, write_seen
     from rung.knowledge.knowledge import sync
 
-    settings, found, note = (
-        ws.config.knowledge,
-        places(replace(ws, folder=ws.folder.absolute()) if machines else ws),
-        ws.home / "knowledge" / "seen.json",
-    )
+    settings, note = ws.config.knowledge, ws.home / "knowledge" / "seen.json"
+    found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws)
     before = read_seen(note)
     reader = machines.reader() if machines else None
     held_now = knowledge.state.documents

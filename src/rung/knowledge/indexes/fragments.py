@@ -48,5 +48,8 @@ def whole(uri: str, fragments: Sequence[str]) -> bool:
 
 def sweep(table: Any) -> None:
     """Delete files that belong to no version: of tasks that were killed, or tried twice. Only where nobody else writes."""
-    table.checkout_latest()
-    table.optimize(cleanup_older_than=NEVER, delete_unverified=True)
+    import lance
+
+    lance.dataset(table.uri).cleanup_old_versions(older_than=NEVER, delete_unverified=True)
+    for half in (Path(table.uri) / "data").glob(".tmp*"):  # Lance names them so while it writes, and passes over them here
+        half.unlink(missing_ok=True)
