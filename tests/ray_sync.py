@@ -47,7 +47,7 @@ def running(raylets: list[int]) -> list[tuple[int, str]]:
     for entry in Path("/proc").iterdir():
         try:
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent in raylets and (title := (entry / "cmdline").read_text()).startswith("ray::"):
+            if parent in raylets and (title := (entry / "cmdline").read_text()).startswith(("ray::write", "ray::IDLE")):
                 found.append((int(entry.name), title.strip("\0 ")))
         except (OSError, ValueError, IndexError):
             continue
@@ -88,7 +88,7 @@ def steps(folder: Path) -> dict[str, object]:
 
 
 def killed(folder: Path, machine: bool) -> dict[str, object]:
-    """Three machines; one of them, or all workers, killed with SIGKILL when the second task is done."""
+    """Three machines; one of them, or all workers, killed with SIGKILL in the middle of a task."""
     from ray.cluster_utils import Cluster as Machines
 
     machines: Any = Machines(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -98,11 +98,12 @@ def killed(folder: Path, machine: bool) -> dict[str, object]:
     def raylet(node: Any) -> int:
         return int(node.all_processes["raylet"][0].process.pid)
 
-    def kill(done: int, total: int, what: str, calls: list[int] = []) -> None:  # noqa: B006
-        calls.append(done)
-        if len(calls) == 2:
-            victims.extend(running([raylet(others[0])] if machine else [raylet(node) for node in (machines.head_node, *others)]))
-            for pid in [raylet(others[0])] if machine else [pid for pid, _ in victims]:
+    def kill(done: int, total: int, what: str) -> None:
+        """The first time that one of the others is in the middle of a task."""
+        busy = [node for node in others if any("write" in title for _, title in running([raylet(node)]))]
+        if busy and not victims:
+            victims.extend(running([raylet(node) for node in (busy[:1] if machine else (machines.head_node, *others))]))
+            for pid in [raylet(busy[0])] if machine else [pid for pid, _ in victims]:
                 os.kill(pid, signal.SIGKILL)
 
     with connected(machines.address, "hashing") as cluster:
