@@ -193,9 +193,10 @@ def _finished(cluster: Cluster, task: Any, calls: Sequence[tuple[Any, ...]]) -> 
     """
     ray, waiting, running = cluster.ray, list(enumerate(calls)), dict[Any, tuple[int, Any]]()
     waiting.reverse()
+    room = 2 * cluster.cores
     try:
         while waiting or running:
-            while waiting and len(running) < 2 * cluster.cores:
+            while waiting and len(running) < room:
                 number, call = waiting.pop()
                 refs = task.remote(*call)
                 running[refs[0] if isinstance(refs, list) else refs] = (number, refs)
