@@ -160,6 +160,19 @@ def freshness(
     freshness_and_show(folder, before, cases, tuple(rung or ()), as_json)
 
 
+@app.command(epilog="Example: `rung advise --answers situation.toml`")
+def advise(
+    folder: Annotated[Path | None, typer.Argument(help="A project whose own files answer what they can.")] = None,
+    answers: Annotated[Path | None, typer.Option(help="A TOML file with the answers, instead of the interview.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the answers to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Advise without data: a short interview, the rungs in order, which rule said so, and what measurement would overturn it."""
+    from rung.advising import advise_and_show
+
+    advise_and_show(folder, answers, save, as_json)
+
+
 def main() -> None:
     """Run the command line; `--debug` anywhere shows the traceback of an error."""
     debug = "--debug" in sys.argv
