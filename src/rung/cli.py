@@ -99,12 +99,13 @@ def ask(
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
+    chat: Annotated[bool, typer.Option("--chat", help="Stay and take more questions, until an empty line or Ctrl-D.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer one question, streamed, and show the sources."""
-    from rung.show import ask_and_show
+    """Answer one question, streamed, and show the sources; with --chat a conversation that it begins."""
+    from rung.answering import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, chat=chat)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`")

@@ -111,7 +111,8 @@ def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
     """The named rung, ready to answer. Trains its adapter where there is none yet."""
     rung = LADDER[name]
     policy = w.policy(parts.ws, measured=measured) if rung.source in ("everything", "search") else Policy()
-    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), w.style(parts.ws), w.settings(parts.ws), policy)
+    style, settings, rewrite = w.style(parts.ws), w.settings(parts.ws), parts.ws.config.prompt.rewrite
+    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, rewrite)
 
 
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:

@@ -65,6 +65,12 @@ class KnowledgeConfig(Section):
         "or one way such as z-score:0.4",
     )
     reranker: str = Field("", description="hf:<name or folder> of a cross-encoder that ranks the best passages again; empty for none")
+    expand: str = Field(
+        "none",
+        pattern=r"^(none|section|document|neighbours:[1-9]\d*)$",
+        description="what is shown around a passage that was found, as far as the model's window holds it: "
+        "none, neighbours:N on each side, its section, or its document",
+    )
     rerank: int = Field(30, ge=1, le=100, description="passages that the reranker reads")
 
     @field_validator("sources")
@@ -103,6 +109,7 @@ class PromptConfig(Section):
 
     system: str = Field("Answer the question from the passages.", description="the system prompt of every rung")
     cite: bool = Field(True, description="ask for the passage's number when there are passages")
+    rewrite: bool = Field(True, description="in a chat, let the model make a question stand alone before it is searched for")
     shots: int = Field(4, ge=1, description="solved examples that few-shot shows")
 
 

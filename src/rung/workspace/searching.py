@@ -19,7 +19,7 @@ def searching(ws: Workspace, knowledge: Knowledge) -> Search:
 
     settings = ws.config.knowledge
     reranker = load(w.located(ws, settings.reranker)) if settings.reranker else None
-    return Search(knowledge, settings.k, mode(ws, knowledge), reranker, settings.rerank)
+    return Search(knowledge, settings.k, mode(ws, knowledge), reranker, settings.rerank, settings.expand)
 
 
 def mode(ws: Workspace, knowledge: Knowledge) -> str:
