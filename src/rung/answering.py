@@ -48,10 +48,12 @@ def talking(first: str) -> Iterator[str]:
 
 def _answer_and_show(ready: Approach, question: str, history: Sequence[Message], as_json: bool) -> Answer:
     from rung.approach.approach import answer_stream
+    from rung.approach.fused import Fused
     from rung.approach.source import Everything, Search
     from rung.types import Answer
 
-    knowledge = ready.source.knowledge if isinstance(ready.source, Search | Everything) else None
+    own = ready.source.own if isinstance(ready.source, Fused) else ready.source
+    knowledge = own.knowledge if isinstance(own, Search | Everything) else None
     started = False
     question = question.encode(errors="surrogateescape").decode(errors="replace")  # a shell may pass bytes that are not UTF-8
     for piece in answer_stream(ready, question, history):
@@ -85,6 +87,9 @@ def _show_sources(answer: Answer, knowledge: Knowledge | None) -> None:
         if not sentence.support:
             said = f"; not in the passages: {', '.join(sentence.missing)}" if sentence.missing else ""
             print(f"  unsupported: {sentence.text.strip()}{said}")
+    for name, told in answer.made_by.items():
+        if name.startswith("live "):
+            print(f"  {name}: {told} (no version: what it says may change)")
     if answer.dropped:
         print(f"  {answer.dropped} passages left out: the window was full")
     usage, seconds = answer.usage, answer.retrieval_seconds + answer.generation_seconds

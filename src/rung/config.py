@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from rung.errors import ConfigError
-from rung.sources import KINDS, Sources
+from rung.sources import BESIDE, KINDS, Also, Sources
 
 
 class Section(BaseModel):
@@ -49,6 +50,7 @@ class KnowledgeConfig(Section):
 
     folder: str = Field("docs", description="folder of documents; empty for none; unset, it is read only where there are no sources")
     sources: Sources = Field((), description="more places that documents come from: `[[knowledge.sources]]` tables, see below")
+    also: Also = Field((), description="what else is asked with each question: `[[knowledge.also]]` tables, see below")
     embedder: str = Field("minilm", description="minilm, tuned:<hash or folder>, hashing, hf:<name or folder> or endpoint:<model>@<url>")
     index: str = Field(
         "lance",
@@ -80,6 +82,14 @@ class KnowledgeConfig(Section):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two sources have the name '{twice[0]}'")
         return sources
+
+    @field_validator("also")
+    @classmethod
+    def _also_differ(cls, also: Also, info: ValidationInfo) -> Also:
+        names = [one.name for one in (*info.data.get("sources", ()), *also)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two sources have the name '{twice[0]}'")
+        return also
 
     @property
     def default_folder(self) -> str:
@@ -190,8 +200,8 @@ def read_config(path: Path) -> Config:
 def _explain(path: Path, error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
-    if where[:2] == ["knowledge", "sources"]:
-        return _explain_source(path, where[2:], first["type"], first["msg"], str(first["input"]))
+    if where[0] == "knowledge" and where[1:2] in (["sources"], ["also"]):
+        return _explain_source(path, where[1], where[2:], first["type"], first["msg"], str(first["input"]))
     if first["type"] == "extra_forbidden":
         return ConfigError(f"{path.name}: nobody reads the key '{'.'.join(where)}'", _nearest(where))
     if first["type"].startswith("model_"):
@@ -202,14 +212,15 @@ def _explain(path: Path, error: ValidationError) -> ConfigError:
     return ConfigError(f"{path.name}: {'.'.join(where)} is {first['input']!r}: {said}", hint)
 
 
-def _explain_source(path: Path, where: list[str], kind: str, said: str, given: str) -> ConfigError:
-    """An error within `[[knowledge.sources]]`; `where` is the number of the table, its kind and the key, as far as known."""
-    place = f"{path.name}: knowledge.sources" + (f"[{int(where[0]) + 1}]" if where and where[0].isdigit() else "")
-    fields = KINDS[where[1]].model_fields if len(where) > 1 and where[1] in KINDS else {}
+def _explain_source(path: Path, table: str, where: list[str], kind: str, said: str, given: str) -> ConfigError:
+    """An error within `[[knowledge.TABLE]]`; `where` is the number of the table, its kind and the key, as far as known."""
+    kinds: Mapping[str, type[BaseModel]] = KINDS if table == "sources" else BESIDE
+    place = f"{path.name}: knowledge.{table}" + (f"[{int(where[0]) + 1}]" if where and where[0].isdigit() else "")
+    fields = kinds[where[1]].model_fields if len(where) > 1 and where[1] in kinds else {}
     if kind.startswith("union_tag"):
-        return ConfigError(f"{place} has no kind that is known", f"write kind = one of {', '.join(KINDS)}")
+        return ConfigError(f"{place} has no kind that is known", f"write kind = one of {', '.join(kinds)}")
     if not fields or len(where) < 3:
-        hint = "write each source as a [[knowledge.sources]] table with kind and name"
+        hint = f"write each source as a [[knowledge.{table}]] table with kind and name"
         return ConfigError(f"{place}: {said[0].lower()}{said[1:].replace('alue error, ', '')}", hint)
     key = where[2]
     if kind == "extra_forbidden":
@@ -238,5 +249,7 @@ def known_keys(section: list[str]) -> list[str]:
 def _fields(section: list[str]) -> dict[str, FieldInfo]:
     if not section:
         return Config.model_fields
+    if section[:2] == ["access", "rules"]:
+        return AccessRule.model_fields
     annotation = Config.model_fields[section[0]].annotation
     return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, Section) else {}
