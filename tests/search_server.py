@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         endpoint = self.endpoint
         endpoint.asked.append((method, question))
         endpoint.tokens.append(self.headers.get("Authorization", ""))
-        words = {word.strip("?").lower() for word in question.split()}
+        words = {word.strip('?"').lower() for word in question.split()}
         hits = [
             {"_id": name, "_source": {"body": text, "name": title}}
             for name, (title, text) in endpoint.held.items()

@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
-    "cli": NOUNS | {"workspace", "climb", "report", "show", "answering"},
+    "serve": NOUNS | {"knowledge", "workspace"},
+    "cli": NOUNS | {"workspace", "climb", "report", "show", "answering", "serve"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

@@ -75,6 +75,7 @@ def index(
     folder: Folder = Path(),
     explain: Annotated[str, typer.Option(help="A question: show each passage's ranks and scores, and why it was found or not.")] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
+    listen: Annotated[str, typer.Option(help="Stay and take documents by HTTP at this address until Ctrl-C.", metavar="HOST:PORT")] = "",
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
     at: At = "",
     purge: Annotated[bool, typer.Option("--purge", help="Delete all earlier versions, and what was deleted since with them.")] = False,
@@ -85,6 +86,10 @@ def index(
 
     if listed or at or purge:
         history_and_show(folder, as_json, at, purge=purge)
+    elif listen:
+        from rung.serve.listening import listen as take
+
+        take(folder, listen)
     elif watch:
         watch_and_show(folder, as_json)
     else:

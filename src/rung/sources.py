@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -104,7 +104,16 @@ class S3Source(Source):
     every: float = Field(3600, ge=0, description="seconds for which `ask` and `climb` take the last listing; `index` always looks")
 
 
-SourceConfig = FolderSource | GitSource | WebSource | SqlSource | RowsSource | S3Source
+class PushSource(Source):
+    """Documents that other systems send to `rung index --listen`."""
+
+    kind: Literal["push"]
+    path: str = Field("pushed", description="folder that keeps what was sent, relative to the project; nothing else has it")
+    largest_mb: int = Field(20, ge=1, description="larger documents are refused")
+    every: ClassVar[float] = 0
+
+
+SourceConfig = FolderSource | GitSource | WebSource | SqlSource | RowsSource | S3Source | PushSource
 KINDS: dict[str, type[Source]] = {
     "folder": FolderSource,
     "git": GitSource,
@@ -112,6 +121,7 @@ KINDS: dict[str, type[Source]] = {
     "sql": SqlSource,
     "rows": RowsSource,
     "s3": S3Source,
+    "push": PushSource,
 }
 Sources = tuple[Annotated[SourceConfig, Field(discriminator="kind")], ...]
 
