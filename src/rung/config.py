@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -58,6 +58,14 @@ class KnowledgeConfig(Section):
         description="where vectors and full text live: lance, lance:s3://BUCKET/FOLDER, postgres:URL or exact",
     )
     keep_days: float = Field(30, ge=0, description="how long earlier states can be opened again; 0 keeps none")
+    ocr: bool | Annotated[str, Field(pattern=r"^[A-Za-z_]+(\+[A-Za-z_]+)*$")] = Field(
+        False,
+        description='read scanned pages of PDFs with tesseract: true for English, or its names of languages such as "deu+eng"',
+    )
+    chunker: Literal["structure", "recursive", "markdown"] = Field(
+        "structure",
+        description="how documents are cut: along their structure, or by semantic-text-splitter, as plain text or as Markdown",
+    )
     passage_tokens: int = Field(200, ge=16, description="longest passage, in the embedder's tokens")
     k: int = Field(5, ge=1, le=100, description="passages put before the model")
     mode: str = Field(
@@ -90,6 +98,11 @@ class KnowledgeConfig(Section):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two sources have the name '{twice[0]}'")
         return also
+
+    @property
+    def ocr_languages(self) -> str:
+        """The languages of scanned pages; "" where they are not read."""
+        return self.ocr if isinstance(self.ocr, str) else "eng" if self.ocr else ""
 
     @property
     def default_folder(self) -> str:

@@ -60,6 +60,7 @@ class Push:
 
     folder: Path
     may_be_empty: bool = True
+    ocr: str = ""
     lock: Lock = field(default_factory=Lock, repr=False)
 
     def entries(self) -> Iterator[Entry]:
@@ -82,7 +83,7 @@ class Push:
         if pushed is None:
             raise Unreadable("was deleted while it was being read")
         name = "document.md" if pushed.text else path.rsplit("/", 1)[-1]
-        found = read_document(pushed.body, name)
+        found = read_document(pushed.body, name, self.ocr)
         said = {key.casefold() for key in pushed.meta}
         meta = {key: value for key, value in found.meta.items() if key.casefold() not in said} | dict(pushed.meta)
         untitled = found.title == "document" and pushed.text
