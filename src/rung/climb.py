@@ -112,7 +112,8 @@ def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
     rung = LADDER[name]
     policy = w.policy(parts.ws, measured=measured) if rung.source in ("everything", "search") else Policy()
     style, settings, rewrite = w.style(parts.ws), w.settings(parts.ws), parts.ws.config.prompt.rewrite
-    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, rewrite)
+    judge = w.entailment(parts.ws) if policy.unsupported != "keep" else None
+    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, judge, rewrite)
 
 
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:

@@ -142,6 +142,10 @@ class AnswerConfig(Section):
     unsupported: Literal["mark", "drop", "refuse", "keep"] = Field(
         "mark", description="mark them, drop them, refuse the answer, or keep it"
     )
+    entailment: str = Field(
+        "",
+        description="hf:<name or folder> of a model of natural language inference, which judges what words alone can't; empty for none",
+    )
     refusal: str = Field("The passages don't answer this.", min_length=1, description="said where an answer is refused or nothing is left")
 
 
@@ -211,18 +215,26 @@ def read_config(path: Path) -> Config:
 
 
 def _explain(path: Path, error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
+    errors = error.errors()
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])  # a slip in a key leaves it missing, too
     where = [str(part) for part in first["loc"]]
     if where[0] == "knowledge" and where[1:2] in (["sources"], ["also"]):
         return _explain_source(path, where[1], where[2:], first["type"], first["msg"], str(first["input"]))
     if first["type"] == "extra_forbidden":
-        return ConfigError(f"{path.name}: nobody reads the key '{'.'.join(where)}'", _nearest(where))
+        return ConfigError(f"{path.name}: nobody reads the key '{_placed(where)}'", _nearest(where))
     if first["type"].startswith("model_"):
         return ConfigError(f"{path.name}: {where[0]} must be a table", f"write [{where[0]}] on a line of its own, its keys below")
     said = (first["msg"][0].lower() + first["msg"][1:]).replace("valid tuple", "list")
+    if where[:2] == ["access", "rules"] and first["type"] == "missing":
+        return ConfigError(f"{path.name}: {_placed(where)} is missing", f"{where[3]}: {AccessRule.model_fields[where[3]].description}")
     field = _fields(where[:1]).get(where[1]) if len(where) > 1 else None
     hint = f"{where[1]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
-    return ConfigError(f"{path.name}: {'.'.join(where)} is {first['input']!r}: {said}", hint)
+    return ConfigError(f"{path.name}: {_placed(where)} is {first['input']!r}: {said}", hint)
+
+
+def _placed(where: list[str]) -> str:
+    """A key with the tables it stands in, those of a list counted from 1."""
+    return "".join(f"[{int(step) + 1}]" if step.isdigit() else f".{step}" for step in where).lstrip(".")
 
 
 def _explain_source(path: Path, table: str, where: list[str], kind: str, said: str, given: str) -> ConfigError:

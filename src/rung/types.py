@@ -218,7 +218,7 @@ class Sentence:
     """A sentence as the model said it, and what of the passages supports it."""
 
     text: str
-    support: str  # "exact", "fuzzy" or "words"; "plain" where it claims nothing; "" where it is unsupported
+    support: str  # "exact", "fuzzy", "words" or, by a model, "entailed"; "plain" where it claims nothing; "" where it is unsupported
     missing: tuple[str, ...] = ()  # what no passage says, and markers that point nowhere
     quotes: tuple[tuple[str, int, int], ...] = ()  # document, start, end
 

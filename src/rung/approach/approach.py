@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from rung.approach.entailment import Entailment, judged
 from rung.approach.policy import Policy, after, allowed, quoting
 from rung.approach.prompt import MARKER, PromptStyle, cited, fit
 from rung.approach.rewrite import TURNS, Rewritten, checked, rewritten
+from rung.approach.sentences import sentences as cut
 from rung.approach.sentences import streamed
 from rung.approach.source import Nothing, Source
-from rung.approach.support import VERSION, check, check_sentence
-from rung.types import Answer, ChatModel, Hit, Message, Messages, Reply, Settings
+from rung.approach.support import VERSION, check_sentence
+from rung.types import Answer, ChatModel, Hit, Message, Messages, Reply, Sentence, Settings
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Approach:
     style: PromptStyle = field(default_factory=PromptStyle)
     settings: Settings = field(default_factory=Settings)
     policy: Policy = field(default_factory=Policy)
+    entailment: Entailment | None = None  # has the last word on sentences that the policy has checked
     rewrite: bool = True  # whether a question that leans on a chat is made to stand alone before it is searched for
 
     @property
@@ -34,7 +37,8 @@ class Approach:
         """Name → hash of each thing that decides what is answered."""
         prompt = json.dumps(asdict(self.style) | asdict(self.settings), sort_keys=True)
         made = {"model": self.model.id, "source": self.source.id, "prompt": hashlib.sha256(prompt.encode()).hexdigest()[:16]}
-        policy = json.dumps([VERSION, asdict(self.policy)], sort_keys=True)
+        judge = [self.entailment.id] if self.entailment else []
+        policy = json.dumps([VERSION, asdict(self.policy), *judge], sort_keys=True)
         support = {"support": hashlib.sha256(policy.encode()).hexdigest()[:16]}
         made |= {} if self.rewrite else {"rewrite": "no"}
         return made if self.policy.unsupported == "keep" else made | support
@@ -76,7 +80,7 @@ def _prepare(approach: Approach, question: str, history: Messages = ()) -> _Aske
 def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
     said = reply.text.strip()
     checking = approach.policy.unsupported != "keep"
-    sentences = check(said, asked.question, asked.hits, approach.policy.given) if checking else ()
+    sentences = tuple(_checked_sentence(approach, asked, said[start:end]) for start, end in cut(said)) if checking else ()
     text = allowed(approach.policy, sentences) if sentences else said
     return Answer(
         question=asked.question,
@@ -122,7 +126,7 @@ def _checked(approach: Approach, asked: _Asked, pieces: Iterator[str | Reply]) -
     spoken, policy = False, approach.policy
     for text in streamed(_text(pieces, replies)):
         whole = policy.unsupported == "refuse"
-        shown = "" if whole else after(policy, check_sentence(text, asked.question, asked.hits, policy.given))
+        shown = "" if whole else after(policy, _checked_sentence(approach, asked, text))
         if shown.strip():
             spoken = True
             yield shown
@@ -130,6 +134,11 @@ def _checked(approach: Approach, asked: _Asked, pieces: Iterator[str | Reply]) -
     if not spoken and answer.text:
         yield answer.text
     yield answer
+
+
+def _checked_sentence(approach: Approach, asked: _Asked, text: str) -> Sentence:
+    sentence = check_sentence(text, asked.question, asked.hits, approach.policy.given)
+    return judged(approach.entailment, sentence, asked.hits) if approach.entailment else sentence
 
 
 def _text(pieces: Iterator[str | Reply], replies: list[Reply]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from rung.types import Case, ChatModel, Embedder, Settings
 from rung.workspace.privacy import kept_away, remote
 
 if TYPE_CHECKING:
+    from rung.approach.entailment import Entailment
     from rung.approach.policy import Policy
     from rung.approach.prompt import PromptStyle
     from rung.knowledge.access import Lists
@@ -305,6 +306,14 @@ def policy(ws: Workspace, *, measured: bool) -> Policy:
     if ws.config.project.task != "answer" or (measured and answer.unsupported == "mark"):
         return Policy()
     return Policy(answer.unsupported, answer.refusal, tuple(sorted(set(re.findall(r"[A-Za-z]{3,}", ws.config.project.form)))))
+
+
+def entailment(ws: Workspace) -> Entailment | None:
+    """The model that judges sentences after they were checked by words; None where none is named."""
+    from rung.approach.entailment import load
+
+    name = ws.config.answer.entailment
+    return load(located(ws, name)) if name else None
 
 
 def task(ws: Workspace, held_out: Sequence[Case]) -> Task:
