@@ -10,8 +10,9 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from rung.errors import ConfigError, KnowledgeError
 from rung.knowledge.live import keywords, passage
@@ -96,7 +97,8 @@ def open_live(source: SqlBeside, project: Path) -> LiveSql:
     if not _PARAMETER.search(query):
         raise ConfigError(f"the query of the live source '{source.name}' doesn't take the question", "write :question or :keywords in it")
     named = SqlSource(kind="sql", name=source.name, url=source.url, url_env=source.url_env, query=query)
-    engine = open_origin(named, project, project).engine
+    url = open_origin(named, project, project).engine.url
+    engine = create_engine(url, poolclass=NullPool)  # a connection for each question: none grows stale or is left open
     file = engine.url.database
     if engine.dialect.name == "sqlite" and file and file != ":memory:" and not Path(file).is_file():
         raise ConfigError(f"there is no database {file}", f"mend the url of the live source '{source.name}'")
