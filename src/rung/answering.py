@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.errors import DataError
+from rung.errors import DataError, RungError
 from rung.show import print_json, progress
 from rung.workspace.workspace import open_workspace
 
@@ -29,7 +29,13 @@ def ask_and_show(
         ready = open_rung(open_workspace(folder, user, where, at), rung, bar)
     history: list[Message] = []
     for asked in talking(question) if chat else (question,):
-        answer = _answer_and_show(ready, asked, history, as_json)
+        try:
+            answer = _answer_and_show(ready, asked, history, as_json)
+        except RungError as error:
+            if not chat:
+                raise
+            print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr, flush=True)  # the conversation goes on
+            continue
         history += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer.text}]
 
 

@@ -130,5 +130,11 @@ def test_a_conversation_in_the_terminal_and_in_python(tmp_path: Path) -> None:
         assert done.stdout.count("tokens (0 cached)") == 2
         assert "searched for: How long is the berth booked?" in done.stdout
         assert "*[1] berth.md" in done.stdout
+        chat.trouble.append(400)
+        done = subprocess.run(command, input="What does the crane cost?\n", capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "error: " in done.stderr
+        assert done.stdout.count("tokens (0 cached)") == 1
+        assert "searched for" not in done.stdout  # a question that failed is no turn of the chat
         answer = rung.open(tmp_path).ask("And how long?", history=HISTORY)
         assert answer.query == "How long is the berth booked?"

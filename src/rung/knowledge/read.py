@@ -102,8 +102,8 @@ def read_document(raw: bytes, name: str, ocr: str = "") -> Document:
 
 def unread(document: Document) -> list[Skipped]:
     """The parts of a document that its reader could not read."""
-    pages = document.meta.get("unread_pages") or []
-    if not pages:
+    pages = document.meta.get("unread_pages")
+    if not isinstance(pages, list) or not pages:
         return []
     which = f"page {pages[0]} is a picture" if len(pages) == 1 else f"pages {', '.join(map(str, pages))} are pictures"
     return [Skipped(document.path, f"{which} without text; the rest was read")]

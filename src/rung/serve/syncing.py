@@ -61,14 +61,17 @@ class Syncing:
         return {f"{name}/{entry.path}": entry.stamp for name, place in self.places.items() for entry in place.entries() if entry.stamp}
 
     def _run(self) -> None:
-        while True:
-            self.asked.wait(AGAIN if self.error else None)
-            if self.ended.wait(GATHER):
-                return
-            self.asked.clear()
-            self.state = "running"
-            self._sync()
-            self.state = "idle"
+        try:
+            while True:
+                self.asked.wait(AGAIN if self.error else None)
+                if self.ended.wait(GATHER):
+                    return
+                self.asked.clear()
+                self.state = "running"
+                self._sync()
+                self.state = "idle"
+        finally:
+            self.state = "stopped"  # also where a fault of ours ended the thread: whoever asks is told
 
     def _sync(self) -> None:
         held, started = self._held(), time.time()
