@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "runs": NOUNS | {"measure", "workspace", "climb"},
     "project": NOUNS | {"knowledge", "approach", "workspace", "climb"},
     "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
+    "diagnosing": NOUNS | {"knowledge", "models", "approach", "measure", "workspace", "climb", "report", "show"},
     "costs": NOUNS | {"approach", "measure"},
     "costing": NOUNS | {"costs", "measure", "workspace", "climb", "report", "runs", "show"},
     "advice": NOUNS | {"approach"},
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
     "serve": NOUNS | {"knowledge", "workspace"},
-    "cli": NOUNS | {"workspace", "climb", "report", "show", "answering", "serve", "advising", "costing"},
+    "cli": NOUNS | {"workspace", "climb", "report", "show", "answering", "serve", "advising", "costing", "diagnosing"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }
