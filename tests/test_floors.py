@@ -35,7 +35,9 @@ MAY_IMPORT = {
     "advice": NOUNS | {"approach"},
     "advising": NOUNS | {"advice", "knowledge", "workspace", "runs", "show"},
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
-    "cli": NOUNS | {"workspace", "climb", "report", "show", "advising", "costing", "diagnosing"},
+    "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
+    "serve": NOUNS | {"knowledge", "workspace"},
+    "cli": NOUNS | {"workspace", "climb", "report", "show", "answering", "serve", "advising", "costing", "diagnosing"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

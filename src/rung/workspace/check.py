@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rung.types import Case
 from rung.workspace import workspace as w
+from rung.workspace.beside import besides
 
 
 @dataclass(frozen=True)
@@ -81,3 +82,4 @@ def _check_names(ws: w.Workspace) -> None:
     if (ws.config.knowledge.default_folder or ws.config.knowledge.sources) and not ws.config.knowledge.embedder.startswith("hf:"):
         w.embedder(ws)
         w.index(ws)
+    besides(ws)
