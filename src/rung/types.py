@@ -190,6 +190,7 @@ class Case:
     tags: tuple[str, ...] = ()
     group: str = ""  # cases that share a document or a customer; "" means the case stands alone
     unanswerable: bool = False
+    origin: str = ""  # where it was taken from and how, in words
 
     @property
     def text(self) -> str:
