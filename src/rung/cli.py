@@ -62,12 +62,15 @@ def init(folder: Folder = Path()) -> None:
 
 
 @app.command(epilog="Example: `rung check shop`")
-def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
-    """Read everything and report what is wrong, without asking or training a model."""
-    from rung.show import show_check
-    from rung.workspace.check import check_project
+def check(
+    folder: Folder = Path(),
+    row: Annotated[str, typer.Option(help="The example to show as it is trained on; the first if not given.", metavar="ID")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Read everything, audit the training rows and report what is wrong, without asking or training a model."""
+    from rung.show_data import check_and_show
 
-    show_check(check_project(folder), as_json)
+    check_and_show(folder, as_json, row)
 
 
 @app.command(epilog='Example: `rung index shop --explain "How long is the warranty?"`')
@@ -112,6 +115,7 @@ def train(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.", autocompletion=_trained)] = "tuned",
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
+    allow: Annotated[list[str] | None, typer.Option(help="Train in spite of this finding; repeatable.", metavar="FINDING")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
@@ -120,7 +124,7 @@ def train(
     if embedder:
         tune_and_show(folder, as_json)
     else:
-        train_and_show(folder, rung, as_json)
+        train_and_show(folder, rung, as_json, tuple(allow or ()))
 
 
 @app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")

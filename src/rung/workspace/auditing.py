@@ -1,0 +1,162 @@
+"""From a project to the audit of its examples: read with their lines, rendered as they will be trained on. It trains nothing."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung.errors import ConfigError, MissingExtra
+from rung.types import Case
+from rung.workspace import workspace as w
+from rung.workspace.workspace import Progress, Workspace, silent
+
+if TYPE_CHECKING:
+    from rung.tuning.audit.finding import Audit, Finding, Place
+    from rung.tuning.rows import Row
+    from rung.types import Document
+
+
+def audit_examples(
+    ws: Workspace, cases: Sequence[Case], documents: Sequence[Document] = (), show: str = "", progress: Progress = silent
+) -> Audit:
+    """The audit of a project's examples as `tuned` would train on them; rows that can't be read are findings, not errors."""
+    from rung.tuning.rows import no_context, rows
+
+    examples, places, found = read_examples(ws)
+    copies = _copies(documents)
+    return _audit(ws, cases, examples, rows(examples, w.style(ws), no_context), places, found, copies, show, progress)
+
+
+def audit_rows(ws: Workspace, examples: Sequence[Case], made: Sequence[Row], progress: Progress = silent) -> Audit:
+    """The audit of rows that are about to be trained on. TuningError where a finding stops it."""
+    from rung.tuning.audit.audit import refuse
+
+    _, places, found = read_examples(ws)
+    done = _audit(ws, w.cases(ws), examples, made, places, found, {}, "", progress)
+    refuse(done, f"`rung check {ws.folder}`")
+    return done
+
+
+def keep_audit(done: Audit, path: Path) -> None:
+    """Write the audit as JSON, whole or not at all."""
+    from rung.measure.record import write_whole
+
+    write_whole(path, json.dumps(asdict(done), indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+def allowing(ws: Workspace, kinds: Sequence[str]) -> Workspace:
+    """The project with more kinds of findings allowed. ConfigError for one that isn't known or can't be allowed."""
+    _check_kinds(kinds, "--allow")
+    tuning = ws.config.tuning.model_copy(update={"allow": (*ws.config.tuning.allow, *kinds)})
+    return replace(ws, config=ws.config.model_copy(update={"tuning": tuning}))
+
+
+def read_examples(ws: Workspace) -> tuple[list[Case], dict[str, Place], list[Finding]]:
+    """The examples that can be read, in order of id, where each stands, and a finding for each way in which a row is broken."""
+    from rung.measure.cases import NotRated, numbered_cases
+    from rung.tuning.audit.finding import Place, counted, finding
+
+    if not ws.config.project.examples:
+        return [], {}, []
+    name = ws.config.project.examples
+    examples, places, broken = [], dict[str, "Place"](), dict[tuple[str, str], list["Place"]]()
+    for line, found in numbered_cases(ws.folder / name):
+        if isinstance(found, Case):
+            examples.append(found)
+            places[found.id] = Place(name, line, found.id)
+        elif not isinstance(found, NotRated):
+            broken.setdefault((found.message, found.hint), []).append(Place(name, line, ""))
+    findings = [
+        finding("unreadable", "stop", f"{counted(len(rows), 'row', 'rows')} can't be read: {message}", hint, rows)
+        for (message, hint), rows in broken.items()
+    ]
+    return sorted(examples, key=lambda case: case.id), places, findings
+
+
+def _audit(
+    ws: Workspace,
+    cases: Sequence[Case],
+    examples: Sequence[Case],
+    made: Sequence[Row],
+    places: Mapping[str, Place],
+    found: Sequence[Finding],
+    copies: Mapping[str, str],
+    show: str,
+    progress: Progress,
+) -> Audit:
+    from rung.tuning.audit.audit import audit
+    from rung.tuning.audit.material import Material
+
+    settings = ws.config.tuning
+    _check_kinds(settings.allow, "[tuning] allow")
+    tokenizer, window = _tokenizer(ws) if made else (None, 0)
+    material = Material(
+        examples,
+        made,
+        cases,
+        places,
+        _held_places(ws),
+        ws.config.project.task,
+        w.labels(ws) if ws.config.project.task == "classify" else (),
+        tokenizer,
+        window,
+        _form(ws),
+        settings.personal_data,
+        copies,
+    )
+    return audit(material, settings.allow, found, show, partial(progress, "audit"))
+
+
+def _tokenizer(ws: Workspace) -> tuple[Any, int]:
+    """The base model's tokenizer and window; none for a model behind an endpoint, or one that is not on this machine yet."""
+    from rung.models import base_folder, on_this_machine
+
+    name = ws.config.model.name
+    if not on_this_machine(name):
+        return None, 0
+    try:
+        from transformers import AutoTokenizer
+    except ModuleNotFoundError:
+        raise MissingExtra("the audit of training rows", "local") from None
+    folder = base_folder(name, ws.folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    window = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings") or 0
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True), int(window)
+
+
+def _held_places(ws: Workspace) -> dict[str, Place]:
+    from rung.measure.cases import numbered_cases
+    from rung.tuning.audit.finding import Place
+
+    name = ws.config.project.cases
+    return {found.id: Place(name, line, found.id) for line, found in numbered_cases(ws.folder / name) if isinstance(found, Case)}
+
+
+def _form(ws: Workspace) -> Any:
+    from rung.measure.metrics import has_form
+
+    form = ws.config.project.form
+    return (lambda text: has_form(text, form)) if form else None
+
+
+def _copies(documents: Sequence[Document]) -> dict[str, str]:
+    """Each document to the first that holds the same text: a copy under another name is the same document."""
+    first: dict[str, str] = {}
+    return {one.path: first.setdefault(" ".join(one.text.split()), one.path) for one in sorted(documents, key=lambda one: one.path)}
+
+
+def _check_kinds(kinds: Sequence[str], where: str) -> None:
+    from rung.tuning.audit.finding import FIRM, KINDS
+
+    for kind in kinds:
+        if kind in FIRM:
+            raise ConfigError(f"{where}: '{kind}' can't be allowed", f"{KINDS[kind]}: mend or remove it")
+        if kind not in KINDS:
+            near = difflib.get_close_matches(kind, KINDS, 1, 0.4)
+            hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(KINDS)}"
+            raise ConfigError(f"{where}: there is no finding '{kind}'", hint)
