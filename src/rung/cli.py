@@ -73,6 +73,22 @@ def check(
     check_and_show(folder, as_json, row)
 
 
+@app.command("import", epilog="Example: `rung import faq.csv shop --map question=Frage,answer=Antwort`")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSON Lines, a JSON list, CSV, TSV or Parquet, also .gz.")],
+    folder: Folder = Path(),
+    columns: Annotated[str, typer.Option("--map", help="Which columns to take: FIELD=COLUMN, with commas between.")] = "",
+    to: Annotated[str, typer.Option(help="examples (to train on and to show) or cases (to measure on).")] = "examples",
+    skip: Annotated[bool, typer.Option("--skip", help="Leave out rows that can't be used, and name them.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Show what would be added; write nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add rows to the examples: OpenAI chats, Alpaca, ShareGPT, tables, cases, or logged answers with feedback."""
+    from rung.show_data import import_and_show
+
+    import_and_show(folder, file, to, columns, as_json, skip=skip, dry=dry)
+
+
 @app.command(epilog='Example: `rung index shop --explain "How long is the warranty?"`')
 def index(
     folder: Folder = Path(),

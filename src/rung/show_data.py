@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import TuningError
+from rung.errors import ConfigError
 from rung.report.terminal import counted
 from rung.show import print_json, progress
+from rung.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
     from rung.tuning.audit.finding import Audit, Finding, Rendered
     from rung.workspace.check import Checked
+    from rung.workspace.importing import Side
 
 
 def check_and_show(folder: Path, as_json: bool, row: str = "") -> None:
@@ -82,4 +85,32 @@ def _show_row(shown: Rendered, console: object) -> None:
     console.print(text, soft_wrap=True)
 
 
+def import_and_show(folder: Path, file: Path, to: str, columns: str, as_json: bool, *, skip: bool, dry: bool) -> None:
+    """Say what the file holds, show the first rows, and append them."""
+    from rung.workspace.importing import columns_from, import_rows
 
+    if to not in ("examples", "cases"):
+        raise ConfigError(f"rows can't go to '{to}'", "write --to examples or --to cases")
+    side: Side = "cases" if to == "cases" else "examples"
+    done = import_rows(open_workspace(folder), file, side, columns_from(columns), skip=skip, dry=dry)
+    if as_json:
+        print_json(done)
+        return
+    print(f"{done.file}: {counted(done.read, 'row')}, {done.form}")
+    for case in done.preview:
+        print(f"  {case.id}\n    question: {_line(case.question)}\n    answer:   {_line(case.text)}")
+    for number, said in ((done.known, "there already"), (done.not_rated, "neither rated well nor corrected")):
+        if number:
+            print(f"{counted(number, 'row')} left out: {said}")
+    if done.earlier_turns:
+        print(f"{counted(done.earlier_turns, 'row')} with more turns: the last question and its answer were taken, without what stands before")
+    for one in done.skipped[:5]:
+        print(f"left out, line {one.line}: {one.reason}")
+    if len(done.skipped) > 5:
+        print(f"left out: {len(done.skipped) - 5} more; --json names all")
+    print(f"{counted(done.added, 'row')} {'added to' if done.written or not done.added else 'would be added to'} {done.to}")
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 100 else f"{line[:99]}…"
