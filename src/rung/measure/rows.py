@@ -133,9 +133,9 @@ def _text(row: dict[str, Json], name: str, *, required: bool = True) -> str:
 
 
 def _answer(row: dict[str, Json]) -> Json:
+    if row.get("unanswerable") is True and row.get("answer") in (None, "", []):
+        return NOT_KNOWN
     if "answer" not in row:
-        if row.get("unanswerable") is True:
-            return NOT_KNOWN
         raise _missing(row, "answer")
     answer = row["answer"]
     if answer is None or (isinstance(answer, str | list) and not answer) or (isinstance(answer, str) and not answer.strip()):

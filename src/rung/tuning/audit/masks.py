@@ -49,9 +49,10 @@ def mask(tokenizer: Any, row: Row) -> Mask:
     except ModelError as error:
         return Mask(row.id, 0, 0, "template", f"{error.message}; {error.hint}")
     trained = ids[prompt:-1] if ids[-1] == tokenizer.eos_token_id else ids[prompt:]
-    told, wanted = _folded(tokenizer.decode(trained)), _folded(row.messages[-1]["content"])
+    text = tokenizer.decode(trained)
+    told, wanted = _folded(text), _folded(row.messages[-1]["content"])
     fault, said = "", ""
-    if not told:
+    if not text.strip():
         fault = "empty-mask"
     elif told != wanted:
         before = told.removesuffix(wanted) if wanted and told.endswith(wanted) else ""

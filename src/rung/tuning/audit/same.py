@@ -13,11 +13,12 @@ from typing import Any
 
 from rung.approach.question import question_key
 from rung.errors import MissingExtra
-from rung.tuning.audit.finding import Finding, Place, counted, finding, short
+from rung.tuning.audit.finding import Finding, Place, Severity, counted, finding, short
 from rung.tuning.audit.material import Material
 from rung.types import Case
 
 NEAR = 0.8  # Jaccard index of the questions' letters in fours
+TORN = 0.01  # share of the rows whose labels contradict each other, above which a training is stopped
 HASHES, BANDS = 128, 32  # of a pair with an index of .8, fewer than one in a million is missed: (1 - .8^4)^32
 
 
@@ -116,8 +117,9 @@ def _contradictions(material: Material, groups: Sequence[Sequence[Case]]) -> Ite
     if groups:
         said = f"{counted(len(groups), 'question has', 'questions have')} different answers, such as {short(groups[0][0].question)!r}: "
         said += " and ".join(f"{short(one.text, 40)!r} ({material.place(one.id)})" for one in _unlike(groups[0])[:2])
-        severity = "stop" if material.task == "classify" else "warn"
-        fix = "decide for one of the labels" if severity == "stop" else "keep one answer, or write into the question what makes the difference"
+        labelled = material.task == "classify"
+        severity: Severity = "stop" if labelled and sum(map(len, groups)) > TORN * len(material.examples) else "warn"
+        fix = "decide for one of the labels" if labelled else "keep one answer, or write into the question what makes the difference"
         yield finding("contradiction", severity, said, fix, [material.place(one.id) for group in groups for one in group])
 
 
