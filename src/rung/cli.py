@@ -89,6 +89,21 @@ def import_(
     import_and_show(folder, file, to, columns, as_json, skip=skip, dry=dry)
 
 
+@app.command(epilog="Example: `rung synthesize shop --number 200 --model endpoint:llama3@http://127.0.0.1:8000/v1`")
+def synthesize(
+    folder: Folder = Path(),
+    number: Annotated[int, typer.Option(min=2, help="Made questions to bring the project to.")] = 200,
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of them to measure on; the rest is to train on.")] = 0.3,
+    model: Annotated[str, typer.Option(help="Who writes them; the project's model if not given.", metavar="SPEC")] = "",
+    cut: Annotated[bool, typer.Option("--cut", help="Ask no model: cut gaps into the documents' sentences.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make cases and examples from the documents; each document stands on one side. Ctrl-C keeps what was written."""
+    from rung.show_data import synthesize_and_show
+
+    synthesize_and_show(folder, number, share, model, as_json, cut=cut)
+
+
 @app.command(epilog='Example: `rung index shop --explain "How long is the warranty?"`')
 def index(
     folder: Folder = Path(),

@@ -114,3 +114,23 @@ def import_and_show(folder: Path, file: Path, to: str, columns: str, as_json: bo
 def _line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 100 else f"{line[:99]}…"
+
+
+def synthesize_and_show(folder: Path, number: int, share: float, model: str, as_json: bool, *, cut: bool) -> None:
+    """Make questions, and say how many were kept, why others were not, and what they look like."""
+    from rung.workspace.synthesize import synthesize
+
+    with progress(quiet=as_json) as bar:
+        done = synthesize(open_workspace(folder), number, share, model=model, cut=cut, progress=bar)
+    if as_json:
+        print_json(done)
+        return
+    for case in done.preview:
+        print(f"  {case.evidence[0].document}\n    question: {_line(case.question)}\n    answer:   {_line(case.text)}")
+    print(f"{counted(done.asked, 'passage')} tried; added {counted(done.cases, 'case')} and {counted(done.examples, 'example')}; {done.before:,} there before")
+    for reason, times in sorted(done.rejected.items(), key=lambda pair: -pair[1]):
+        print(f"  not kept, {times:,} times: {reason}")
+    sides = ", ".join(f"{counted(n, 'document')} for {side}" for side, n in sorted(done.documents.items()))
+    print(f"{sides}; no document stands on both sides")
+    if done.both:
+        print(f"{counted(len(done.both), 'document')} left out, behind both cases and examples already, such as {done.both[0]}")
