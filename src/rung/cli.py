@@ -158,6 +158,21 @@ def train(
         train_and_show(folder, rung, as_json, tuple(allow or ()))
 
 
+@app.command(epilog="Example: `rung rows trl exported shop`")
+def rows(
+    form: Annotated[str, typer.Argument(help="openai, trl or axolotl.", metavar="FORMAT")],
+    out: Annotated[Path, typer.Argument(help="A folder of its own for the files.")],
+    folder: Folder = Path(),
+    rung: Annotated[str, typer.Option(help="Whose rows: tuned or raft (with passages).", autocompletion=_trained)] = "tuned",
+    allow: Annotated[list[str] | None, typer.Option(help="Write in spite of this finding; repeatable.", metavar="FINDING")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the training rows for another trainer: OpenAI's files, TRL with a script, or Axolotl with a configuration."""
+    from rung.show_data import rows_and_show
+
+    rows_and_show(folder, form, out, rung, as_json, tuple(allow or ()))
+
+
 @app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")
 def climb(
     folder: Folder = Path(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,3 +135,20 @@ def synthesize_and_show(folder: Path, number: int, share: float, model: str, as_
     print(f"{sides}; no document stands on both sides")
     if done.both:
         print(f"{counted(len(done.both), 'document')} left out, behind both cases and examples already, such as {done.both[0]}")
+
+
+def rows_and_show(folder: Path, form: str, out: Path, rung: str, as_json: bool, allow: Sequence[str]) -> None:
+    """Write the training rows for another trainer, and say what to do with them."""
+    from rung.workspace.auditing import allowing
+    from rung.workspace.exporting import write_rows
+
+    if rung not in ("tuned", "raft"):
+        raise ConfigError(f"'{rung}' has no training rows of its own", "write --rung tuned or --rung raft")
+    with progress(quiet=as_json) as bar:
+        done = write_rows(allowing(open_workspace(folder), allow), form, out, raft=rung == "raft", progress=bar)
+    if as_json:
+        print_json(done)
+        return
+    print(f"{done.folder}: {', '.join(done.files)}")
+    print(f"{counted(done.training, 'row')} to train on, {done.validation:,} to validate on; no held-out case among them")
+    print(f"next: {done.next}")

@@ -124,9 +124,13 @@ def _tokenizer(ws: Workspace) -> tuple[Any, int]:
     except ModuleNotFoundError:
         raise MissingExtra("the audit of training rows", "local") from None
     folder = base_folder(name, ws.folder)
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True), window_of(folder)
+
+
+def window_of(folder: Path) -> int:
+    """Tokens that the positions of a model's folder reach; 0 where its configuration does not say."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    window = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings") or 0
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True), int(window)
+    return int(config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings") or 0)
 
 
 def _held_places(ws: Workspace) -> dict[str, Place]:
