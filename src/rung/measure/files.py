@@ -150,13 +150,15 @@ def _parquet_rows(path: Path, columns: Mapping[str, str] | None) -> Rows:
         raise MissingExtra("reading Parquet", "knowledge") from None
     try:
         with ParquetFile(path) as file:
-            held = [name for name in file.schema_arrow.names if not columns or name in columns.values()]
+            held = file.schema_arrow.names
+            if columns and set(columns.values()) <= set(held):
+                held = sorted(set(columns.values()))
             names = dict(zip(held, _named(path, held, columns), strict=True))
             number = 0
             for batch in file.iter_batches(1000, columns=held):
                 for row in batch.to_pylist():
                     number += 1
-                    yield number, {names[name]: value for name, value in row.items() if value is not None}
+                    yield number, {names[name]: value for name, value in row.items() if columns or value is not None}
     except FileNotFoundError:
         raise DataError(f"{path} is not there", "write the path relative to rung.toml, or create the file") from None
     except (ArrowInvalid, OSError) as fault:

@@ -19,8 +19,9 @@ def check_labels(material: Material) -> Iterator[Finding]:
     """For `classify` alone: answers outside the list, labels without examples, rare ones, and how uneven they are."""
     if material.task != "classify":
         return
-    counts = Counter(case.text for case in material.examples)
-    if wrong := [case for case in material.examples if material.labels and case.text not in material.labels]:
+    wrong = [case for case in material.examples if material.labels and case.text not in material.labels]
+    counts = Counter(case.text for case in material.examples if not material.labels or case.text in material.labels)
+    if wrong:
         near = get_close_matches(wrong[0].text, list(material.labels), n=1)
         said = f"{counted(len(wrong), 'row has', 'rows have')} a label outside the list, such as {wrong[0].text!r}"
         fix = f"did you mean {near[0]!r}?" if near else "add the label to the list, or mend the row"

@@ -92,7 +92,7 @@ def _too_long(material: Material, made: list[Mask]) -> Iterator[Finding]:
     if cut:
         longest = max(one.tokens for one in cut)
         said = (
-            f"{counted(len(cut), 'row', 'rows')} of {len(made):,} exceed the model's window of {material.window:,} tokens "
+            f"{len(cut):,} of {counted(len(made), 'row', 'rows')} {'exceeds' if len(cut) == 1 else 'exceed'} the model's window of {material.window:,} tokens "
             f"(the longest has {longest:,}) and will be left out"
         )
         severity = "stop" if 2 * len(cut) >= len(made) else "warn"

@@ -1,7 +1,8 @@
 """Rows that are the same or nearly the same, within the examples and against the held-out cases. It compares words, not meaning.
 
 Near duplicates: MinHash (Broder 1997) of letters in fours with banded hashing finds pairs, then the Jaccard index itself decides.
-Texts with other numbers are never near: "order 1234" and "order 9999" are two things.
+Texts with other numbers, or where each has a word that the other lacks, are never near: "order 1234" and "order 9999" are two
+things, and so are "the price of bread" and "the price of butter".
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rung.approach.claims import stems
 from rung.approach.question import question_key
 from rung.errors import MissingExtra
 from rung.tuning.audit.finding import Finding, Place, Severity, counted, finding, short
@@ -29,17 +31,18 @@ class Shape:
     key: str
     fours: frozenset[str]
     numbers: tuple[str, ...]
+    words: frozenset[str]  # stems of those that carry meaning
 
 
 def shape(text: str) -> Shape:
     """Its key, its letters in fours, and its numbers."""
     key = question_key(text)
-    return Shape(key, frozenset(key[i : i + 4] for i in range(max(1, len(key) - 3))), tuple(re.findall(r"\d+", key)))
+    return Shape(key, frozenset(key[i : i + 4] for i in range(max(1, len(key) - 3))), tuple(re.findall(r"\d+", key)), frozenset(stems(key)))
 
 
 def near(one: Shape, other: Shape) -> bool:
     """Whether two texts are nearly the same."""
-    if one.numbers != other.numbers:
+    if one.numbers != other.numbers or (one.words - other.words and other.words - one.words):
         return False
     return len(one.fours & other.fours) >= NEAR * len(one.fours | other.fours)
 
