@@ -176,6 +176,7 @@ def _too_long(parts: Parts) -> str:
 def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
     from rung.measure.evaluate import evaluate, evaluation_key
     from rung.measure.summary import not_run, summarise
+    from rung.workspace.auditing import put_audit
 
     reason = stages.timed("open", lambda: unavailable(parts, name))
     if reason:
@@ -184,7 +185,7 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
         stages.timed("train" if LADDER[name].trained_on else "open", lambda: _model(parts, LADDER[name].model))
     except TuningError as error:  # the other rungs can still be measured
         return Measured(not_run(name, f"{error.message}; {error.hint}"))
-    _keep_audit(parts, name, folder)
+    put_audit(parts.audits.get(LADDER[name].model), folder / name / AUDIT)
     ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
     pairs = stages.timed(
         "answer",
@@ -202,15 +203,6 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
     summary = summarise(name, pairs, parts.cases, prices, task, seed=parts.ws.config.project.seed)
     losses = _model(parts, LADDER[name].model)[1]
     return Measured(summary, tuple(answer for answer, _ in pairs), tuple(score for _, score in pairs), losses)
-
-
-def _keep_audit(parts: Parts, name: str, folder: Path) -> None:
-    """Put the audit of a tuned rung's rows into the run folder."""
-    from rung.measure.record import write_whole
-
-    made = parts.audits.get(LADDER[name].model)
-    if made and made.exists():
-        write_whole(folder / name / AUDIT, made.read_bytes())
 
 
 def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) -> Verdict:

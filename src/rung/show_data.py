@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.errors import TuningError
 from rung.errors import ConfigError
 from rung.report.terminal import counted
 from rung.show import print_json, progress
@@ -60,10 +59,13 @@ def show_audit(audit: Audit) -> None:
     colours = {"stop": "bold red", "warn": "yellow", "note": "dim"}
     for one in audit.findings:
         allowed = " (allowed)" if one.severity == "stop" and one not in audit.stops else ""
-        console.print(Text.assemble((f"{one.severity:<5}", colours[one.severity]), (f"{one.kind}{allowed}: ", "bold"), one.message), soft_wrap=True)
+        console.print(
+            Text.assemble((f"{one.severity:<5}", colours[one.severity]), (f"{one.kind}{allowed}: ", "bold"), one.message), soft_wrap=True
+        )
         console.print(Text(f"     fix: {one.fix}{_rows(one)}"), soft_wrap=True)
     seconds = sum(audit.seconds.values())
-    print(f"audit of {counted(audit.rows, 'row')}: {counted(len(audit.findings), 'finding')}, {len(audit.stops)} of them stop a training; {seconds:.1f} s")
+    found = f"{counted(len(audit.findings), 'finding')}, {len(audit.stops)} of them stop a training"
+    print(f"audit of {counted(audit.rows, 'row')}: {found}; {seconds:.1f} s")
 
 
 def _rows(one: Finding) -> str:
@@ -104,7 +106,9 @@ def import_and_show(folder: Path, file: Path, to: str, columns: str, as_json: bo
         if number:
             print(f"{counted(number, 'row')} left out: {said}")
     if done.earlier_turns:
-        print(f"{counted(done.earlier_turns, 'row')} with more turns: the last question and its answer were taken, without what stands before")
+        print(
+            f"{counted(done.earlier_turns, 'row')} with more turns: the last question and its answer were taken, without what stands before"
+        )
     for one in done.skipped[:5]:
         print(f"left out, line {one.line}: {one.reason}")
     if len(done.skipped) > 5:
@@ -128,7 +132,8 @@ def synthesize_and_show(folder: Path, number: int, share: float, model: str, as_
         return
     for case in done.preview:
         print(f"  {case.evidence[0].document}\n    question: {_line(case.question)}\n    answer:   {_line(case.text)}")
-    print(f"{counted(done.asked, 'passage')} tried; added {counted(done.cases, 'case')} and {counted(done.examples, 'example')}; {done.before:,} there before")
+    added = f"added {counted(done.cases, 'case')} and {counted(done.examples, 'example')}"
+    print(f"{counted(done.asked, 'passage')} tried; {added}; {done.before:,} there before")
     for reason, times in sorted(done.rejected.items(), key=lambda pair: -pair[1]):
         print(f"  not kept, {times:,} times: {reason}")
     sides = ", ".join(f"{counted(n, 'document')} for {side}" for side, n in sorted(done.documents.items()))

@@ -5,6 +5,7 @@ Offsets are character offsets into `Document.text`, half open. Seconds are wall 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
@@ -195,8 +196,6 @@ class Case:
     @property
     def text(self) -> str:
         """The ideal answer as it is trained on: the first accepted text, or JSON on one line."""
-        import json
-
         answer = self.answer[0] if isinstance(self.answer, list) and self.answer and isinstance(self.answer[0], str) else self.answer
         return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
 

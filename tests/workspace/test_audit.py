@@ -18,7 +18,8 @@ from rung.errors import ConfigError, RungError, TuningError
 from rung.tuning.audit.finding import FIRM, KINDS
 
 Row = dict[str, Any]
-TOPICS = "returns deliveries invoices vouchers batteries chargers helmets tyres brakes lights pedals saddles".split()
+TOPICS = ["returns", "deliveries", "invoices", "vouchers", "batteries", "chargers", "helmets", "tyres", "brakes", "lights"]
+TOPICS += ["pedals", "saddles"]
 PLACES = "the workshop in Bremholt", "the branch at the harbour"
 
 
@@ -252,7 +253,9 @@ def test_nothing_is_wrong_with_good_rows(shop: Path) -> None:
     assert [one["kind"] for one in audit["findings"]] == ["few"]
     assert refusal is None
     assert audit["shown"]["pieces"][1] == ["Desk A does.<|end|>", True]
-    assert audit["shown"]["pieces"][0][0].endswith("Question: Who looks after the returns that customers bring to the workshop in Bremholt?<|end|><|assistant|>")
+    assert audit["shown"]["pieces"][0][0].endswith(
+        "Question: Who looks after the returns that customers bring to the workshop in Bremholt?<|end|><|assistant|>"
+    )
 
 
 def test_another_row_can_be_shown(shop: Path) -> None:

@@ -56,9 +56,12 @@ def numbered_cases(path: Path, columns: Mapping[str, str] | None = None) -> Iter
             continue
         case = case if case.id else _with_id(case, lines)
         if case.id in lines:
-            yield line, RowError(
-                f"the id {case.id!r} is taken by line {lines[case.id]}",
-                "give each case an id of its own, or remove the row if it is the same question twice",
+            yield (
+                line,
+                RowError(
+                    f"the id {case.id!r} is taken by line {lines[case.id]}",
+                    "give each case an id of its own, or remove the row if it is the same question twice",
+                ),
             )
         else:
             lines[case.id] = line

@@ -76,7 +76,10 @@ class Base:
 
 def openai_files(training: Sequence[Row], validation: Sequence[Row], recipe: Recipe, base: Base) -> dict[str, str]:
     """File name → text: chats, one to a line, as the fine-tuning API takes them."""
-    return {TRAINING: _lines({"messages": list(row.messages)} for row in training), VALIDATION: _lines({"messages": list(row.messages)} for row in validation)}
+    return {
+        TRAINING: _lines({"messages": list(row.messages)} for row in training),
+        VALIDATION: _lines({"messages": list(row.messages)} for row in validation),
+    }
 
 
 def trl_files(training: Sequence[Row], validation: Sequence[Row], recipe: Recipe, base: Base) -> dict[str, str]:

@@ -62,7 +62,11 @@ def judged(reply: str, passage: Passage, group: str, by: str) -> Case | Rejected
 def cut_out(passage: Passage, sentence: str, group: str) -> Case | Rejected:
     """A gap where a sentence of the passage says an amount, a date, a time or a name; what stood there is the answer."""
     claimed = claims(bare(sentence))
-    spans = [said for said in (*claimed.atoms.values(), *claimed.names.values()) if said.lower() not in UNITS and len(said) > 1 and sentence.count(said) == 1]
+    spans = [
+        said
+        for said in (*claimed.atoms.values(), *claimed.names.values())
+        if said.lower() not in UNITS and len(said) > 1 and sentence.count(said) == 1
+    ]
     if not spans or not found(sentence, passage.text):
         return Rejected("the sentence names nothing that could be asked for")
     answer = max(spans, key=len)

@@ -49,6 +49,14 @@ def keep_audit(done: Audit, path: Path) -> None:
     write_whole(path, json.dumps(asdict(done), indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
+def put_audit(made: Path | None, into: Path) -> None:
+    """Copy a kept audit into a run folder, where there is one."""
+    from rung.measure.record import write_whole
+
+    if made and made.exists():
+        write_whole(into, made.read_bytes())
+
+
 def allowing(ws: Workspace, kinds: Sequence[str]) -> Workspace:
     """The project with more kinds of findings allowed. ConfigError for one that isn't known or can't be allowed."""
     _check_kinds(kinds, "--allow")
@@ -58,7 +66,8 @@ def allowing(ws: Workspace, kinds: Sequence[str]) -> Workspace:
 
 def read_examples(ws: Workspace) -> tuple[list[Case], dict[str, Place], list[Finding]]:
     """The examples that can be read, in order of id, where each stands, and a finding for each way in which a row is broken."""
-    from rung.measure.cases import NotRated, numbered_cases
+    from rung.measure.cases import numbered_cases
+    from rung.measure.rows import NotRated
     from rung.tuning.audit.finding import Place, counted, finding
 
     if not ws.config.project.examples:

@@ -33,7 +33,9 @@ def write_rows(ws: Workspace, form: str, out: Path, *, raft: bool = False, progr
     solved = w.examples(ws)
     synced = w.sync_knowledge(ws, progress) if raft or ws.config.access.on else None
     if raft and synced is None:
-        raise ConfigError("raft's rows hold passages, and the project has no documents", "set folder under [knowledge], or take --rung tuned")
+        raise ConfigError(
+            "raft's rows hold passages, and the project has no documents", "set folder under [knowledge], or take --rung tuned"
+        )
     ready = prepare(ws, solved, w.shown(ws, synced[0], "") if synced else None, raft=raft)
     audit_rows(ws, ready.solved, ready.made, progress)
     if form == "openai" and len(ready.training) < FEWEST:

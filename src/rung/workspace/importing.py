@@ -13,10 +13,10 @@ from typing import Literal
 
 from rung.approach.question import question_key
 from rung.errors import ConfigError, DataError
-from rung.measure.cases import NotRated, numbered_cases
+from rung.measure.cases import numbered_cases
 from rung.measure.files import rows_of
 from rung.measure.record import to_line, write_whole
-from rung.measure.rows import RowError, form_of
+from rung.measure.rows import NotRated, RowError, form_of
 from rung.types import Case, Json
 from rung.workspace import workspace as w
 from rung.workspace.workspace import Workspace
@@ -80,7 +80,7 @@ def target_of(ws: Workspace, to: Side) -> Path:
     if not name:
         raise ConfigError("the project has no file of examples yet", 'add examples = "examples.jsonl" under [project]')
     if Path(name).suffix.lower() not in (".jsonl", ".json", ".ndjson"):
-        raise ConfigError(f"{name} is not JSON Lines, so nothing can be appended to it", f'name a .jsonl file as {to} under [project]')
+        raise ConfigError(f"{name} is not JSON Lines, so nothing can be appended to it", f"name a .jsonl file as {to} under [project]")
     return ws.folder / name
 
 
@@ -170,7 +170,8 @@ def _origin(case: Case, file: Path, line: int) -> str:
 def _unusable(file: Path, skipped: Sequence[Skipped], to: str) -> DataError:
     first = skipped[0]
     named = ", ".join(str(one.line) for one in skipped[:NAMED]) + (f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else "")
-    said = f"{len(skipped)} row{' of' if len(skipped) == 1 else 's of'} {file} can't be taken (line {named}); line {first.line}: {first.reason}"
+    rows = "1 row" if len(skipped) == 1 else f"{len(skipped)} rows"
+    said = f"{rows} of {file} can't be taken (line {named}); line {first.line}: {first.reason}"
     hint = first.hint
     if first.reason.startswith(("nobody reads the field", "the field", "there is no column")):
         hint += "; --map question=COLUMN,answer=COLUMN says which columns to take"

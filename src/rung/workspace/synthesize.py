@@ -26,6 +26,7 @@ from rung.workspace.workspace import Progress, Workspace, silent
 if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
     from rung.tuning.audit.same import Near
+    from rung.tuning.questions import Rejected
 
 BLOCK = 16  # passages asked at a time
 TRIAL = 24  # passages after which a model that wrote nothing usable is given up
@@ -69,9 +70,7 @@ class Writer:
     record: Path
 
 
-def synthesize(
-    ws: Workspace, number: int, share: float = 0.3, *, model: str = "", cut: bool = False, progress: Progress = silent
-) -> Made:
+def synthesize(ws: Workspace, number: int, share: float = 0.3, *, model: str = "", cut: bool = False, progress: Progress = silent) -> Made:
     """Bring the project to `number` made questions, `share` of them cases, and append the new ones. The same call again adds nothing.
 
     Only what everyone may read is asked about. ModelError where the model writes nothing usable; ConfigError for a project
@@ -101,9 +100,9 @@ def synthesize(
         if made[side]:
             append(target_of(ws, side), made[side])
     before = sum("synthetic" in case.tags for side in SIDES for case in there[side])
-    documents = Counter(sides.values())
     preview = (*made["cases"][:2], *made["examples"][:2])
-    return Made(len(made["cases"]), len(made["examples"]), before, run.asked, dict(run.rejected), dict(documents), both, preview)
+    documents = dict(Counter[str](sides.values()))
+    return Made(len(made["cases"]), len(made["examples"]), before, run.asked, dict(run.rejected), documents, both, preview)
 
 
 def _check(ws: Workspace) -> None:
@@ -197,7 +196,7 @@ def _incapable(run: Run) -> ModelError:
     return ModelError(said, "name a more capable model with --model, or make gaps in sentences with --cut")
 
 
-def _written(run: Run, passages: Sequence[Passage], roots: Mapping[str, str]) -> Iterator[object]:
+def _written(run: Run, passages: Sequence[Passage], roots: Mapping[str, str]) -> Iterator[Case | Rejected]:
     """A case or why there is none for each passage; replies that are on record are not asked for again."""
     from rung.tuning.questions import Rejected, cut_out, judged
     from rung.workspace.choose import parted
@@ -239,4 +238,3 @@ def _id(passage: Passage) -> str:
     from rung.tuning.questions import made_id
 
     return made_id(passage)
-

@@ -50,7 +50,9 @@ def check_counts(material: Material) -> Iterator[Finding]:
         if n < SCARCE
         else "expect the form and the style to be learned, and few facts, which retrieval brings better"
     )
-    yield finding("few", "warn", rule + said, "collect more with `rung import` or `rung synthesize`, or compare with rag and few-shot first")
+    yield finding(
+        "few", "warn", rule + said, "collect more with `rung import` or `rung synthesize`, or compare with rag and few-shot first"
+    )
 
 
 def check_form(material: Material) -> Iterator[Finding]:
@@ -59,14 +61,20 @@ def check_form(material: Material) -> Iterator[Finding]:
         return
     wrong = [case for case in material.examples if not case.unanswerable and not material.has_form(case.text)]
     if wrong:
-        said = f"{counted(len(wrong), 'answer does', 'answers do')} not have the form that rung.toml asks for, such as {wrong[0].text!r:.80}"
-        yield finding("form", "warn", said, "mend the answers: what is trained on is what will be said", [material.place(c.id) for c in wrong])
+        said = (
+            f"{counted(len(wrong), 'answer does', 'answers do')} not have the form that rung.toml asks for, such as {wrong[0].text!r:.80}"
+        )
+        yield finding(
+            "form", "warn", said, "mend the answers: what is trained on is what will be said", [material.place(c.id) for c in wrong]
+        )
 
 
 def check_documents(material: Material) -> Iterator[Finding]:
     """Documents and groups that stand behind both training rows and held-out cases."""
     same = material.documents
-    held = {_same(same, e.document) for case in material.cases for e in case.evidence} | {case.group for case in material.cases if case.group}
+    held = {_same(same, e.document) for case in material.cases for e in case.evidence} | {
+        case.group for case in material.cases if case.group
+    }
     shared = {}
     for case in material.examples:
         behind = {_same(same, e.document) for e in case.evidence} | ({case.group} if case.group else set())
@@ -74,7 +82,9 @@ def check_documents(material: Material) -> Iterator[Finding]:
             shared[case.id] = min(behind & held)
     if shared:
         names = sorted(set(shared.values()))
-        said = f"{counted(len(names), 'document or group stands', 'documents or groups stand')} behind {counted(len(shared), 'row', 'rows')} "
+        said = (
+            f"{counted(len(names), 'document or group stands', 'documents or groups stand')} behind {counted(len(shared), 'row', 'rows')} "
+        )
         said += f"and behind held-out cases, such as {names[0]}: a tuned model may have seen their facts"
         fix = "fine where the documents stay the same in use; to measure on new documents, keep each document's questions on one side"
         yield finding("shared-document", "warn", said, fix, [material.place(id) for id in shared])

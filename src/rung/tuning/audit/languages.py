@@ -32,7 +32,9 @@ def check_languages(material: Material) -> Iterator[Finding]:
     if others:
         codes = ", ".join(f"{n:,} {code}" for code, n in Counter(others.values()).most_common(5))
         said = f"{counted(len(others), 'row is', 'rows are')} not in '{most}' as most are: {codes}"
-        yield finding("language", "note", said, "remove them unless the product is asked in these languages", [material.place(id) for id in others])
+        yield finding(
+            "language", "note", said, "remove them unless the product is asked in these languages", [material.place(id) for id in others]
+        )
     held = _usual([code for case in material.cases if (code := _of(case, material.task))])
     if held and most and held != most:
         said = f"the examples are in '{most}' and the held-out cases in '{held}'"

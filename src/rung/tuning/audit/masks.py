@@ -14,7 +14,7 @@ from typing import Any
 
 from rung.errors import ModelError
 from rung.models.template import encode_row
-from rung.tuning.audit.finding import Finding, Place, Rendered, counted, finding, listed
+from rung.tuning.audit.finding import Finding, Place, Rendered, Severity, counted, finding
 from rung.tuning.audit.material import Material
 from rung.tuning.rows import Row
 
@@ -80,10 +80,14 @@ def check_masks(material: Material, made: list[Mask]) -> Iterator[Finding]:
         yield finding("prompt-trained", "stop", said, fix, _places(material, covered))
     if framed := by_fault.get("frame-trained"):
         said = f"in {counted(len(framed), 'row', 'rows')} the template trains {framed[0].said!r} in front of the answer"
-        yield finding("frame-trained", "note", said, "harmless where the model is meant to say it; see the row shown", _places(material, framed))
+        yield finding(
+            "frame-trained", "note", said, "harmless where the model is meant to say it; see the row shown", _places(material, framed)
+        )
     if changed := by_fault.get("answer-changed"):
         said = f"in {counted(len(changed), 'row', 'rows')} the template trains something else than the answer"
-        yield finding("answer-changed", "warn", said, "look at the row with --row; some templates cut thoughts or tags", _places(material, changed))
+        yield finding(
+            "answer-changed", "warn", said, "look at the row with --row; some templates cut thoughts or tags", _places(material, changed)
+        )
     yield from _too_long(material, made)
 
 
@@ -92,10 +96,10 @@ def _too_long(material: Material, made: list[Mask]) -> Iterator[Finding]:
     if cut:
         longest = max(one.tokens for one in cut)
         said = (
-            f"{len(cut):,} of {counted(len(made), 'row', 'rows')} {'exceeds' if len(cut) == 1 else 'exceed'} the model's window of {material.window:,} tokens "
-            f"(the longest has {longest:,}) and will be left out"
+            f"{len(cut):,} of {counted(len(made), 'row', 'rows')} {'exceeds' if len(cut) == 1 else 'exceed'} the model's window "
+            f"of {material.window:,} tokens (the longest has {longest:,}) and will be left out"
         )
-        severity = "stop" if 2 * len(cut) >= len(made) else "warn"
+        severity: Severity = "stop" if 2 * len(cut) >= len(made) else "warn"
         yield finding("too-long", severity, said, "shorten them, or choose a model with a longer window", _places(material, cut))
 
 
@@ -110,7 +114,9 @@ def check_lengths(material: Material, made: list[Mask]) -> Iterator[Finding]:
     bound = max(high + OUTLIER * (high - low), 2 * middle)
     far = [(id, size) for id, size, _ in sized if size > bound]
     if far:
-        said = f"{counted(len(far), 'row is', 'rows are')} far longer than the others: up to {max(size for _, size in far):,} {sized[0][2]}, "
+        said = (
+            f"{counted(len(far), 'row is', 'rows are')} far longer than the others: up to {max(size for _, size in far):,} {sized[0][2]}, "
+        )
         said += f"half of all rows have {middle:,.0f} or fewer"
         fix = "see whether several answers ran together; long rows also make batches small"
         yield finding("length", "note", said, fix, [material.place(id) for id, _ in far])
@@ -127,7 +133,7 @@ def garbled(material: Material) -> Iterator[Finding]:
     lost = re.compile("\ufffd|[\x00-\x08\x0b\x0c\x0e-\x1f]|[ÃÂ][\x80-\xbf]|â€[™œ\x9d“”¦]|â\x80[\x93\x94\x98\x99]")
     found = [(case, match) for case in material.examples if (match := lost.search(f"{case.question}\n{case.text}"))]
     if found:
-        case, match = found[0]
+        match = found[0][1]
         around = match.string[max(0, match.start() - 12) : match.end() + 12]
         said = f"{counted(len(found), 'row lost its', 'rows lost their')} encoding, such as {around!r}"
         yield finding("garbled", "warn", said, "export the data again as UTF-8", [material.place(case.id) for case, _ in found])
@@ -139,6 +145,3 @@ def _places(material: Material, found: list[Mask]) -> list[Place]:
 
 def _folded(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).casefold()
-
-
-__all__ = ["Mask", "check_lengths", "check_masks", "garbled", "listed", "mask", "masks", "rendered"]

@@ -99,8 +99,8 @@ def check_personal(material: Material) -> Iterator[Finding]:
     found = {row.id: kinds for row in material.rows if (kinds := of_row(row))}
     if not found:
         return
-    kinds = Counter(kind for one in found.values() for kind in one)
-    told = ", ".join(f"{n:,} {kind}" for kind, n in kinds.most_common())
+    counts = Counter(kind for one in found.values() for kind in one)
+    told = ", ".join(f"{n:,} {kind}" for kind, n in counts.most_common())
     done = {"keep": "kept", "redact": "replaced by their kind in brackets", "drop": "left out of training with their rows"}
     said = f"{counted(len(found), 'row holds', 'rows hold')} personal data ({told}), which is {done[material.personal_data]}"
     places: list[Place] = [material.place(id) for id in found]

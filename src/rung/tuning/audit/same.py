@@ -83,7 +83,8 @@ def check_held_out(material: Material) -> Iterator[Finding]:
     exact = {id: case for id, case in same if case}
     if exact:
         id, case = next(iter(exact.items()))
-        said = f"{counted(len(exact), 'row asks', 'rows ask')} what a held-out case asks, such as {material.place(id)} and {material.held_place(case)}"
+        said = f"{counted(len(exact), 'row asks', 'rows ask')} what a held-out case asks, such as "
+        said += f"{material.place(id)} and {material.held_place(case)}"
         fix = "remove these rows; a question is trained on or measured on, never both"
         yield finding("held-out", "stop", said, fix, [material.place(id) for id in exact])
     pairs = list(_near_held_out(material, exact))
@@ -147,10 +148,12 @@ def _near_within(material: Material, firsts: Sequence[Case]) -> Iterator[Finding
             seen.add([now])
             kept.append(one)
     if again:
-        said = f"{counted(len(again), 'row nearly repeats', 'rows nearly repeat')} another with the same answer, such as {_pair(material, again[0])}"
+        said = f"{counted(len(again), 'row nearly repeats', 'rows nearly repeat')} another with the same answer, "
+        said += f"such as {_pair(material, again[0])}"
         yield finding("near-duplicate", "note", said, "remove them if they came from copying", _first(material, again))
     if against and material.task == "classify":
-        said = f"{counted(len(against), 'question is', 'questions are')} nearly another's under another label, such as {_pair(material, against[0])}"
+        said = f"{counted(len(against), 'question is', 'questions are')} nearly another's under another label, "
+        said += f"such as {_pair(material, against[0])}"
         yield finding("near-contradiction", "warn", said, "see whether one of the labels is wrong", _first(material, against))
 
 
