@@ -91,7 +91,7 @@ def test_the_trl_script_runs_as_it_was_written_and_trains_the_tokens_we_train(sh
     for row, made in zip(lines(out / "train.jsonl"), rows, strict=True):
         ids, prompt = encode_row(tokenizer, [*row["prompt"], *row["completion"]])
         assert made["input_ids"] == ids
-        assert made["completion_mask"] == [0] * prompt + [1] * (len(ids) - prompt), list(made)
+        assert made["labels"] == [-100] * prompt + ids[prompt:]
 
 
 def test_what_is_refused(shop: Path, tmp_path: Path) -> None:
