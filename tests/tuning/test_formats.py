@@ -28,7 +28,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = [f"{a}{b}" for a in ("iron", "oak", "salt", "wind", "moss") for b in ("ford", "gate", "ley", "wick")]
     for name in names:
         (folder / "docs" / f"{name}.md").write_text(f"# {name.title()}\n\nThe ferry to {name.title()} costs {len(name)} euros.\n")
-    rows = [{"id": n, "question": f"What does the ferry to {n.title()} cost?", "answer": f"{len(n)} euros", "evidence": [{"document": f"{n}.md"}]} for n in names]
+    rows = [
+        {
+            "id": n,
+            "question": f"What does the ferry to {n.title()} cost?",
+            "answer": f"{len(n)} euros",
+            "evidence": [{"document": f"{n}.md"}],
+        }
+        for n in names
+    ]
     (folder / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "cases.jsonl").write_text('{"id": "held", "question": "Who steers the ferry?", "answer": "the secret pilot"}\n')
     (folder / "rung.toml").write_text(TOML.format(model="", more="batch_rows = 4"))

@@ -37,7 +37,9 @@ def test_near(one: str, other: str, same: bool) -> None:
 
 
 def test_the_index_finds_what_comparing_all_pairs_finds() -> None:
-    texts = [f"How do I return the {a} that I bought in {b}?" for a in ("big lamp", "old gate", "new crane") for b in ("May", "the shop", "July")]
+    texts = [
+        f"How do I return the {a} that I bought in {b}?" for a in ("big lamp", "old gate", "new crane") for b in ("May", "the shop", "July")
+    ]
     texts += [text.replace("return", "now return") for text in texts]
     shapes = [shape(text) for text in texts]
     seen = Near()

@@ -63,7 +63,9 @@ def wards(tmp_path: Path) -> Path:
     (folder / "docs").mkdir(parents=True)
     for n, ward in enumerate(WARDS):
         said = f"The {ward} ward is open for {200 + 5 * n + n % 4} days a year, and its keeper signs the book.\n"
-        (folder / "docs" / f"{ward}.md").write_text(f"# The {ward} ward\n\n{said}\nVisitors bring their own lamp and a warm coat, because nobody lights the stairs or heats the hall in winter months at all.\n")
+        (folder / "docs" / f"{ward}.md").write_text(
+            f"# The {ward} ward\n\n{said}\nVisitors bring their own lamp and a warm coat, because nobody lights the stairs or heats the hall in winter months at all.\n"
+        )
     (folder / "rung.toml").write_text(
         '[project]\nexamples = "examples.jsonl"\n[knowledge]\nembedder = "hashing"\nindex = "exact"\n[model.options]\nseed = true\nretries = 0\n'
     )
@@ -143,7 +145,9 @@ def test_a_document_stays_on_the_side_where_it_is(wards: Path, author: Chat) -> 
     keeps = [ward for n, ward in enumerate(WARDS) if n % 4 == 0]  # those whose questions are kept
     rows = [{"id": f"own-{w}", "question": f"Who keeps the {w} ward?", "answer": "x", "evidence": [{"document": f"{w}.md"}]} for w in keeps]
     (wards / "cases.jsonl").write_text(json.dumps(rows[0]) + "\n" + json.dumps(rows[2]) + "\n")
-    (wards / "examples.jsonl").write_text(json.dumps(rows[1]) + "\n" + json.dumps(rows[2] | {"id": "z", "question": "And who else?"}) + "\n")
+    (wards / "examples.jsonl").write_text(
+        json.dumps(rows[1]) + "\n" + json.dumps(rows[2] | {"id": "z", "question": "And who else?"}) + "\n"
+    )
     told = made(wards, author, "--number", "40")
     assert told["both"] == [f"{keeps[2]}.md"]
     sides = {case.group: "cases" for case in read_cases(wards / "cases.jsonl") if "synthetic" in case.tags}
