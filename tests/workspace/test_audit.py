@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,23 @@ MADE: dict[str, tuple[str, Callable[[Path], list[int]]]] = {
 
 def test_there_is_a_bad_row_of_every_kind() -> None:
     assert set(MADE) == set(KINDS)
+
+
+def test_every_kind_is_documented_with_its_severity() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "training-data.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([a-z-]+)` \| (.*?) \|", page, re.M))
+    assert set(told) == set(KINDS)
+    for kind, (severity, _) in MADE.items():
+        assert severity in told[kind]
+        assert ("always" in told[kind]) == (kind in FIRM)
+
+
+def test_a_model_that_is_not_here_is_said(shop: Path) -> None:
+    toml = (shop / "rung.toml").read_text()
+    (shop / "rung.toml").write_text(toml.replace("local:model", "endpoint:x@http://127.0.0.1:9/v1"))
+    done = CliRunner().invoke(app, ["check", str(shop)])
+    assert done.exception is None
+    assert "no mask was checked" in done.stdout
 
 
 @pytest.mark.parametrize("kind", KINDS)

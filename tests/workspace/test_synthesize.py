@@ -63,11 +63,10 @@ def wards(tmp_path: Path) -> Path:
     (folder / "docs").mkdir(parents=True)
     for n, ward in enumerate(WARDS):
         said = f"The {ward} ward is open for {200 + 5 * n + n % 4} days a year, and its keeper signs the book.\n"
-        (folder / "docs" / f"{ward}.md").write_text(
-            f"# The {ward} ward\n\n{said}\nVisitors bring their own lamp and a warm coat, because nobody lights the stairs or heats the hall in winter months at all.\n"
-        )
+        more = "Visitors bring their own lamp and a warm coat, because nobody lights the stairs or heats the hall in winter at all."
+        (folder / "docs" / f"{ward}.md").write_text(f"# The {ward} ward\n\n{said}\n{more}\n")
     (folder / "rung.toml").write_text(
-        '[project]\nexamples = "examples.jsonl"\n[knowledge]\nembedder = "hashing"\nindex = "exact"\n[model.options]\nseed = true\nretries = 0\n'
+        '[project]\nexamples = "examples.jsonl"\n[knowledge]\nembedder = "hashing"\nindex = "exact"\n[model.options]\nretries = 0\n'
     )
     return folder
 
