@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from rung.cli import app
 from rung.errors import ConfigError, RungError, TuningError
 from rung.tuning.audit.finding import FIRM, KINDS
+from rung.workspace.training import prepare
+from rung.workspace.workspace import examples, open_workspace
 
 Row = dict[str, Any]
 TOPICS = ["returns", "deliveries", "invoices", "vouchers", "batteries", "chargers", "helmets", "tyres", "brakes", "lights"]
@@ -169,6 +171,17 @@ def shared_document(folder: Path) -> list[int]:
     return [8]
 
 
+def no_validation(folder: Path) -> list[int]:
+    write(folder, [row | {"group": "all"} for row in good()])
+    return []
+
+
+def validation_leak(folder: Path) -> list[int]:
+    write(folder, [row | {"evidence": [{"document": "rules.md"}]} for row in good()])
+    ws = open_workspace(folder)
+    return sorted(int(row.id[1:]) + 1 for row in prepare(ws, examples(ws), None, raft=False).validation)
+
+
 def missing_label(folder: Path) -> list[int]:
     labels(folder, labelled(), ("red", "blue", "green"))
     return []
@@ -222,7 +235,8 @@ MADE: dict[str, tuple[str, Callable[[Path], list[int]]]] = {
     "near-contradiction": ("warn", near_contradiction), "duplicate": ("warn", duplicate), "near-duplicate": ("note", near_duplicate),
     "near-held-out": ("warn", near_held_out), "shared-document": ("warn", shared_document), "missing-label": ("warn", missing_label),
     "rare-label": ("warn", rare_label), "imbalance": ("note", imbalance), "form": ("warn", form), "length": ("note", length),
-    "language": ("note", other_language), "personal": ("warn", personal), "garbled": ("warn", garbled), "few": ("warn", few),
+    "language": ("note", other_language), "personal": ("warn", personal), "garbled": ("warn", garbled),
+    "no-validation": ("stop", no_validation), "validation-leak": ("note", validation_leak), "few": ("warn", few),
 }  # fmt: skip
 
 

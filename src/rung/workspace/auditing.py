@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from rung.types import Document
 
 
+@dataclass(frozen=True)
+class About:
+    """What stands around the rows: held-out cases, places, findings from reading, copies of documents, ids to validate on."""
+
+    cases: Sequence[Case]
+    places: Mapping[str, Place]
+    found: Sequence[Finding]
+    copies: Mapping[str, str]
+    validation: frozenset[str]
+
+
 def audit_examples(
     ws: Workspace, cases: Sequence[Case], documents: Sequence[Document] = (), show: str = "", progress: Progress = silent
 ) -> Audit:
@@ -28,16 +39,21 @@ def audit_examples(
     from rung.tuning.rows import no_context, rows
 
     examples, places, found = read_examples(ws)
-    copies = _copies(documents)
-    return _audit(ws, cases, examples, rows(examples, w.style(ws), no_context), places, found, copies, show, progress)
+    made = rows(examples, w.style(ws), no_context)
+    aside, unsplit = _set_aside(ws, made)
+    about = About(cases, places, [*found, *unsplit], _copies(documents), aside)
+    return _audit(ws, examples, made, about, show, progress)
 
 
-def audit_rows(ws: Workspace, examples: Sequence[Case], made: Sequence[Row], progress: Progress = silent) -> Audit:
+def audit_rows(
+    ws: Workspace, examples: Sequence[Case], made: Sequence[Row], validation: Sequence[Row], progress: Progress = silent
+) -> Audit:
     """The audit of rows that are about to be trained on. TuningError where a finding stops it."""
     from rung.tuning.audit.audit import refuse
 
     _, places, found = read_examples(ws)
-    done = _audit(ws, w.cases(ws), examples, made, places, found, {}, "", progress)
+    about = About(w.cases(ws), places, found, {}, frozenset(row.id for row in validation))
+    done = _audit(ws, examples, made, about, "", progress)
     refuse(done, f"`rung check {ws.folder}`")
     return done
 
@@ -87,17 +103,19 @@ def read_examples(ws: Workspace) -> tuple[list[Case], dict[str, Place], list[Fin
     return sorted(examples, key=lambda case: case.id), places, findings
 
 
-def _audit(
-    ws: Workspace,
-    cases: Sequence[Case],
-    examples: Sequence[Case],
-    made: Sequence[Row],
-    places: Mapping[str, Place],
-    found: Sequence[Finding],
-    copies: Mapping[str, str],
-    show: str,
-    progress: Progress,
-) -> Audit:
+def _set_aside(ws: Workspace, made: Sequence[Row]) -> tuple[frozenset[str], list[Finding]]:
+    """The ids of the rows that a training would validate on, or what keeps it from setting any aside."""
+    from rung.errors import TuningError
+    from rung.tuning.audit.finding import finding
+    from rung.tuning.split import split
+
+    try:
+        return frozenset(row.id for row in split(made, 0.1, ws.config.project.seed)[1]) if made else frozenset(), []
+    except TuningError as error:
+        return frozenset(), [finding("no-validation", "stop", error.message, error.hint)]
+
+
+def _audit(ws: Workspace, examples: Sequence[Case], made: Sequence[Row], about: About, show: str, progress: Progress) -> Audit:
     from rung.tuning.audit.audit import audit
     from rung.tuning.audit.material import Material
 
@@ -107,8 +125,8 @@ def _audit(
     material = Material(
         examples,
         made,
-        cases,
-        places,
+        about.cases,
+        about.places,
         _held_places(ws),
         ws.config.project.task,
         w.labels(ws) if ws.config.project.task == "classify" else (),
@@ -116,9 +134,10 @@ def _audit(
         window,
         _form(ws),
         settings.personal_data,
-        copies,
+        about.validation,
+        about.copies,
     )
-    return audit(material, settings.allow, found, show, partial(progress, "audit"))
+    return audit(material, settings.allow, about.found, show, partial(progress, "audit"))
 
 
 def _tokenizer(ws: Workspace) -> tuple[Any, int]:

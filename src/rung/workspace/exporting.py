@@ -37,7 +37,7 @@ def write_rows(ws: Workspace, form: str, out: Path, *, raft: bool = False, progr
             "raft's rows hold passages, and the project has no documents", "set folder under [knowledge], or take --rung tuned"
         )
     ready = prepare(ws, solved, w.shown(ws, synced[0], "") if synced else None, raft=raft)
-    audit_rows(ws, ready.solved, ready.made, progress)
+    audit_rows(ws, ready.solved, ready.made, ready.validation, progress)
     if form == "openai" and len(ready.training) < FEWEST:
         raise DataError(f"OpenAI's fine-tuning takes {FEWEST} examples or more; these are {len(ready.training)}", "add examples")
     name, window = _base(ws)

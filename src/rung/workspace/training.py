@@ -73,7 +73,7 @@ def train_adapter(
     recipe, base, adapters = w.recipe(ws), w.base_model(ws, workers=workers).id, ws.home / "adapters"
     folder = find(adapters, adapter_name(recipe, base, training, validation))
     if folder is None:
-        done = audit_rows(ws, ready.solved, ready.made, progress)
+        done = audit_rows(ws, ready.solved, ready.made, validation, progress)
         documents, what = (public.documents(), "train raft") if raft and public else ({}, "train tuned")
         bar = partial(progress, what)
         with _writing(adapters):

@@ -14,11 +14,13 @@ from rung.tuning.audit.masks import Mask, check_lengths, check_masks, garbled, m
 from rung.tuning.audit.material import Material
 from rung.tuning.audit.personal import check_personal
 from rung.tuning.audit.same import check_held_out, check_within
+from rung.tuning.audit.validation import check_validation
 
 Progress = Callable[[int, int], None]
 CHECKS: tuple[Callable[[Material], Iterable[Finding]], ...] = (
     check_held_out,
     check_within,
+    check_validation,
     check_labels,
     check_documents,
     check_form,

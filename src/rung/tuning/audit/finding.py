@@ -14,6 +14,7 @@ KINDS: Mapping[str, str] = {
     "held-out": "a row that asks what a held-out case asks, or carries its id",
     "label": "an answer outside the list of labels",
     "template": "the model's chat template can't make a training row of it",
+    "no-validation": "rows that can't be split into training and validation",
     "empty-mask": "nothing of the row would be trained on",
     "prompt-trained": "the prompt would be trained on too",
     "frame-trained": "the template puts something before the answer that is trained on too",
@@ -25,6 +26,7 @@ KINDS: Mapping[str, str] = {
     "near-duplicate": "nearly the same row again",
     "near-held-out": "a row that nearly asks what a held-out case asks",
     "shared-document": "a document or group behind training rows and held-out cases",
+    "validation-leak": "rows set aside to validate on that are like rows trained on",
     "missing-label": "a label without examples",
     "rare-label": "a label with few examples",
     "imbalance": "labels with far more examples than others",
@@ -35,7 +37,7 @@ KINDS: Mapping[str, str] = {
     "garbled": "text that lost its encoding",
     "few": "fewer examples than tuning usually takes",
 }
-FIRM = ("unreadable", "held-out", "label", "template")  # no setting lets these through
+FIRM = ("unreadable", "held-out", "label", "template", "no-validation")  # no setting lets these through
 
 
 @dataclass(frozen=True)

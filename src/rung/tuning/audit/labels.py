@@ -71,13 +71,12 @@ def check_form(material: Material) -> Iterator[Finding]:
 
 def check_documents(material: Material) -> Iterator[Finding]:
     """Documents and groups that stand behind both training rows and held-out cases."""
-    same = material.documents
-    held = {_same(same, e.document) for case in material.cases for e in case.evidence} | {
+    held = {material.documents.get(e.document, e.document) for case in material.cases for e in case.evidence} | {
         case.group for case in material.cases if case.group
     }
     shared = {}
     for case in material.examples:
-        behind = {_same(same, e.document) for e in case.evidence} | ({case.group} if case.group else set())
+        behind = {material.documents.get(e.document, e.document) for e in case.evidence} | ({case.group} if case.group else set())
         if behind & held:
             shared[case.id] = min(behind & held)
     if shared:
@@ -88,7 +87,3 @@ def check_documents(material: Material) -> Iterator[Finding]:
         said += f"and behind held-out cases, such as {names[0]}: a tuned model may have seen their facts"
         fix = "fine where the documents stay the same in use; to measure on new documents, keep each document's questions on one side"
         yield finding("shared-document", "warn", said, fix, [material.place(id) for id in shared])
-
-
-def _same(copies: object, path: str) -> str:
-    return copies.get(path, path) if isinstance(copies, dict) else path

@@ -28,6 +28,7 @@ class Material:
     window: int = 0
     has_form: Callable[[str], bool] | None = None
     personal_data: PersonalData = "keep"
+    validation: frozenset[str] = frozenset()  # ids of the rows set aside
     documents: Mapping[str, str] = field(default_factory=dict)  # path → the document that is the same, for copies
 
     def place(self, id: str) -> Place:
