@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = ("init", "check", "index", "ask", "train", "climb", "report", "freshness")
 
 
 def config_page() -> str:
@@ -48,7 +47,8 @@ def cli_page() -> str:
 
     os.environ.update({"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
     lines = ["# The command line", "", "Generated from `rung --help` by `make docs`.", ""]
-    for verb in ("", *VERBS):
+    named = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    for verb in ("", *named):
         said = CliRunner().invoke(app, [*([verb] if verb else []), "--help"], prog_name="rung").stdout
         lines += [f"## rung {verb}".rstrip(), "", "```text", *(line.rstrip() for line in said.strip("\n").splitlines()), "```", ""]
     return "\n".join(lines)

@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
     "serve": NOUNS | {"knowledge", "workspace"},
-    "cli": NOUNS | {"workspace", "climb", "report", "show", "answering", "serve", "advising", "costing", "diagnosing"},
+    "cli": NOUNS | {"workspace", "climb", "report", "show", "show_data", "answering", "serve", "advising", "costing", "diagnosing"},
+    "show_data": NOUNS | {"tuning", "workspace", "report", "show"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rung.report.html import Report
 
 T = TypeVar("T")
-CLIMB, CASES, LOSSES = "climb.json", "cases.jsonl", "losses.jsonl"  # files of a run folder
+CLIMB, CASES, LOSSES, AUDIT = "climb.json", "cases.jsonl", "losses.jsonl", "audit.json"  # files of a run folder
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Parts:
     workers: int | None
     models: dict[str, tuple[ChatModel, tuple[dict[str, float], ...]]] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    audits: dict[str, Path] = field(default_factory=dict)  # of the rows behind each tuned model
 
 
 def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None) -> Climb:
@@ -121,9 +122,10 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
         if name == "base":
             parts.models[name] = w.base_model(parts.ws, workers=parts.workers), ()
         else:
-            from rung.workspace.training import train_adapter
+            from rung.workspace.training import audited, train_adapter
 
             adapter, losses = train_adapter(parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=name == "raft")
+            parts.audits[name] = audited(adapter)
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
 
@@ -176,6 +178,7 @@ def _too_long(parts: Parts) -> str:
 def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
     from rung.measure.evaluate import evaluate, evaluation_key
     from rung.measure.summary import not_run, summarise
+    from rung.workspace.auditing import put_audit
 
     reason = stages.timed("open", lambda: unavailable(parts, name))
     if reason:
@@ -184,6 +187,7 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
         stages.timed("train" if LADDER[name].trained_on else "open", lambda: _model(parts, LADDER[name].model))
     except TuningError as error:  # the other rungs can still be measured
         return Measured(not_run(name, f"{error.message}; {error.hint}"))
+    put_audit(parts.audits.get(LADDER[name].model), folder / name / AUDIT)
     ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
     pairs = stages.timed(
         "answer",

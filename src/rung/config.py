@@ -160,6 +160,11 @@ class TuningConfig(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "fp32", description="arithmetic of training; auto times both once and keeps to it, but may choose otherwise elsewhere"
     )
+    personal_data: Literal["keep", "redact", "drop"] = Field(
+        "keep",
+        description="in training rows: keep it, put its kind in its place, or leave out rows that hold any; see docs/training-data.md",
+    )
+    allow: tuple[str, ...] = Field((), description="kinds of findings that may not stop a training, such as contradiction")
     gold_probability: float = Field(0.8, ge=0, le=1, description="raft: how often the gold passage is in the context")
 
 

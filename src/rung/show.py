@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rung.knowledge.choice import Choice
     from rung.knowledge.explain import Explanation
     from rung.knowledge.knowledge import SyncReport
-    from rung.workspace.check import Checked
 
 
 @contextmanager
@@ -68,22 +67,6 @@ def print_json(value: object) -> None:
     """One JSON object on stdout."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     print(json.dumps(plain, ensure_ascii=False, indent=1, default=str))
-
-
-def show_check(checked: Checked, as_json: bool) -> None:
-    """Counts and warnings."""
-    if as_json:
-        print_json(checked)
-        return
-    print(
-        f"{checked.project}: {counted(checked.cases, 'case')} in {counted(checked.groups, 'group')} ({checked.unanswerable} unanswerable)"
-    )
-    print(counted(checked.examples, "example"))
-    print(f"{counted(checked.documents, 'document')} read, {len(checked.skipped)} skipped")
-    for path, reason in checked.skipped:
-        print(f"  skipped {path}: {reason}")
-    for warning in checked.warnings:
-        print(f"warning: {warning}")
 
 
 def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
@@ -177,15 +160,16 @@ def _show_sync(report: SyncReport, version: str) -> None:
     print(f"knowledge: {version}")
 
 
-def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
+def train_and_show(folder: Path, rung: str, as_json: bool, allow: Sequence[str] = ()) -> None:
     """Train the adapter behind a rung and say where it is."""
     from rung.approach.ladder import LADDER
+    from rung.workspace.auditing import allowing
     from rung.workspace.training import train_adapter
     from rung.workspace.workspace import examples, sync_knowledge
 
     if rung not in LADDER or not LADDER[rung].trained_on:
         raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
-    ws = open_workspace(folder)
+    ws = allowing(open_workspace(folder), allow)
     solved = examples(ws)
     with progress(quiet=as_json) as bar:
         raft = LADDER[rung].model == "raft"

@@ -5,6 +5,7 @@ Offsets are character offsets into `Document.text`, half open. Seconds are wall 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
@@ -191,12 +192,11 @@ class Case:
     tags: tuple[str, ...] = ()
     group: str = ""  # cases that share a document or a customer; "" means the case stands alone
     unanswerable: bool = False
+    origin: str = ""  # where it was taken from and how, in words
 
     @property
     def text(self) -> str:
         """The ideal answer as it is trained on: the first accepted text, or JSON on one line."""
-        import json
-
         answer = self.answer[0] if isinstance(self.answer, list) and self.answer and isinstance(self.answer[0], str) else self.answer
         return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
 

@@ -345,5 +345,5 @@ def recipe(ws: Workspace) -> Recipe:
     """How adapters are trained."""
     from rung.tuning.recipe import Recipe
 
-    chosen = ws.config.tuning.model_dump(exclude={"gold_probability"})
+    chosen = ws.config.tuning.model_dump(exclude={"gold_probability", "personal_data", "allow"})
     return Recipe(seed=ws.config.project.seed, **chosen)
