@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -220,10 +221,12 @@ def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("
     found: dict[str, list[Hit]] = {name: [] for name in names}
     if not knowledge.state.documents:
         return found
-    if "dense" in found:
-        found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
-    if "words" in found:
-        found["words"] = knowledge.index.words(query, depth, knowledge.only)
+    with ThreadPoolExecutor(1) as beside:  # by words, while this thread embeds the question and searches by meaning
+        words = beside.submit(knowledge.index.words, query, depth, knowledge.only) if "words" in found else None
+        if "dense" in found:
+            found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
+        if words:
+            found["words"] = words.result()
     return found
 
 

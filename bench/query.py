@@ -1,0 +1,163 @@
+"""Hybrid search behind a 5 % filter at 10,000 to a million passages, beside LanceDB's own hybrid call, Chroma and pgvector.
+
+Text is real where the development data is there, vectors are made up to lie as MiniLM's do (see `_million`). Every search is
+asked for its ten best by meaning and words; a peer's settings are the fastest that find what its own exact search finds.
+It refuses to time a search that returned a passage the filter forbids.
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench import _million, _peers
+from rung.knowledge.fold import folded
+from rung.knowledge.fusion import fused, fusion
+from rung.knowledge.indexes import StoredIndex, open_index
+from rung.knowledge.knowledge import both
+from rung.types import ALL, Filter, Hit
+
+if TYPE_CHECKING:
+    from rung.types import Vectors
+
+K, POOL = 10, 100
+BATCH = 250_000
+GOOD = 0.98
+PEERS = 100_000  # passages up to which Chroma and pgvector are run: their graphs take long to build
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A filled index, all its vectors, shape (size, 384), and the questions with their vectors."""
+
+    size: int
+    index: StoredIndex
+    folder: Path
+    vectors: Vectors
+    questions: Sequence[tuple[str, Vectors]]
+
+
+def run(small: bool = False) -> dict[str, object]:
+    """Milliseconds, recall@10 of the fused ranking against exact vectors, and the ratio to LanceDB's call; in small up to 30,000."""
+    figures: dict[str, object] = {}
+    held = _million.words()
+    print(f"{'passages':>10} {'search':<38}{'p50 ms':>9}{'p95':>9}{'p99':>9}{'recall@10':>11}{'first ms':>10}{'built s':>9}")
+    sizes = (("10k", 10_000), ("40k", 40_000)) if small else (("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000))
+    for name, size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            found = _measured(held, size, Path(folder), 60 if small else 200, 10_000 if small else PEERS)
+        figures |= {f"{key}_{name}": value for key, value in found.items()} | found  # the plain names are the largest's
+        gc.collect()
+    return figures
+
+
+def _measured(held: _million.Words, size: int, folder: Path, count: int, peers: int) -> dict[str, object]:
+    started = time.perf_counter()
+    index = open_index("lance", folder / "ours", _million.DIMENSIONS)
+    vectors = np.empty((size, _million.DIMENSIONS), np.float32)
+    made = 0.0
+    for at in range(0, size, BATCH):
+        begun, numbers = time.perf_counter(), range(at, min(at + BATCH, size))
+        passages, labels = _million.passages(held, numbers)
+        vectors[at : numbers.stop] = _million.vectors(numbers, size)
+        made += time.perf_counter() - begun
+        index.commit([], passages, vectors[at : numbers.stop], labels)
+    built = time.perf_counter() - started - made
+    corpus = Corpus(size, index, folder, vectors, _million.asked(held, count, size))
+    ours, free = _ours(corpus, _million.TEAM, built), _ours(corpus, ALL, built)
+    call = _lance(corpus)
+    figures = {"ratio": round(call["p50_ms"] / ours["p50_ms"], 3), **ours, "unfiltered_p50_ms": free["p50_ms"]}
+    figures |= {"unfiltered_recall": free["recall"], "lancedb_p50_ms": call["p50_ms"], "lancedb_recall": call["recall"]}
+    if size <= peers:
+        for peer in (_peers.chroma, _peers.pgvector):
+            figures |= _beside(corpus, held, peer)
+    return figures
+
+
+def _ours(corpus: Corpus, only: Filter, built: float) -> dict[str, float]:
+    how = fusion("hybrid")
+
+    def search(question: tuple[str, Vectors]) -> list[str]:
+        found = both(lambda: corpus.index.dense(question[1], POOL, only), lambda: corpus.index.words(question[0], POOL, only))
+        return [hit.passage.id for hit in folded(fused(dict(zip(("dense", "words"), found, strict=True)), how), K)]
+
+    def exact(question: tuple[str, Vectors]) -> list[str]:
+        dense = _exact(corpus, question[1], POOL, only)
+        found = {"dense": dense, "words": corpus.index.words(question[0], POOL, only)}
+        return [hit.passage.id for hit in fused(found, how)[:K]]
+
+    return _told(corpus, f"ours, {'filtered' if only != ALL else 'no filter'}", search, exact, only, built)
+
+
+def _lance(corpus: Corpus) -> dict[str, float]:
+    """LanceDB's hybrid call with its reranker (RRF) on our table and its indexes, at the cheapest setting that finds enough."""
+    best: dict[str, float] = {}
+    for label, search, exact in _peers.lancedb_calls(corpus.index, K):
+        told = _told(corpus, f"LanceDB's hybrid call, {label}", search, exact, _million.TEAM, 0.0)
+        if told["recall"] >= GOOD and (not best or told["p50_ms"] < best["p50_ms"]):
+            best = told
+    return best
+
+
+def _beside(corpus: Corpus, held: _million.Words, peer: Callable[..., Any]) -> dict[str, object]:
+    name = peer.__name__
+    started = time.perf_counter()
+    with peer(corpus.folder / name, corpus.size, held, corpus.vectors) as search:
+        if search is None:
+            print(f"{corpus.size:>10} {name} is not installed")
+            return {}
+        built = time.perf_counter() - started
+        best = [[hit.passage.id for hit in _exact(corpus, vector, K, _million.TEAM)] for _, vector in corpus.questions]
+        gold = dict(zip((text for text, _ in corpus.questions), best, strict=True))
+        said = f"{name}{search.note}"
+        told = _told(corpus, said, search.ask, lambda question: gold[question[0]], _million.TEAM, built)
+    return {f"{name}_p50_ms": told["p50_ms"], f"{name}_recall": told["recall"]}
+
+
+def _told(
+    corpus: Corpus,
+    label: str,
+    search: Callable[[tuple[str, Vectors]], list[str]],
+    exact: Callable[[tuple[str, Vectors]], list[str]],
+    only: Filter,
+    built: float,
+) -> dict[str, float]:
+    """The times of one search after another, the first apart, and the share of the exact ten best that it finds."""
+    begun = time.perf_counter()
+    search(corpus.questions[0])
+    first = 1000 * (time.perf_counter() - begun)
+    spent, shares = [], []
+    for question in corpus.questions:
+        begun = time.perf_counter()
+        found = search(question)
+        spent.append(1000 * (time.perf_counter() - begun))
+        if only != ALL and any(int(one, 16) // _million.PER_DOCUMENT % _million.TEAMS != 7 for one in found):
+            raise SystemExit(f"{label} found a passage that the filter forbids")
+        wanted = set(exact(question))
+        shares.append(len(wanted & set(found)) / max(len(wanted), 1))
+    p50, p95, p99 = (float(np.quantile(spent, share)) for share in (0.5, 0.95, 0.99))
+    recall = float(np.mean(shares))
+    print(f"{corpus.size:>10} {label:<38}{p50:>9.1f}{p95:>9.1f}{p99:>9.1f}{recall:>11.3f}{first:>10.1f}{built:>9.1f}", flush=True)
+    told = {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "first_ms": first}
+    return {**{key: round(value, 2) for key, value in told.items()}, "recall": round(recall, 4)}
+
+
+def _exact(corpus: Corpus, vector: Vectors, k: int, only: Filter) -> list[Hit]:
+    """The nearest by a scan of all vectors in numpy."""
+    scores = corpus.vectors @ vector
+    if only != ALL:
+        scores[~_allowed(corpus.size)] = -2.0
+    near = np.argpartition(-scores, k)[:k]
+    hits = [Hit(_million.passage(int(at), ""), float(scores[at])) for at in near]
+    return sorted(hits, key=lambda hit: -hit.score)
+
+
+def _allowed(size: int) -> Any:
+    return np.repeat([_million.seen(number) for number in range(size // _million.PER_DOCUMENT)], _million.PER_DOCUMENT)
