@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rung.knowledge.access import allows
 from rung.types import Filter, Labels, Passage
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ def labels(number: int) -> Labels:
     chance = random.Random(f"labels/{number}")
     readers = ("everyone",) if chance.random() < 0.9 else (f"group:{chance.randrange(100)}", "user:ann")
     return Labels(readers, (f"kind={chance.choice('abc')}", f"team={number % TEAMS}"))
+
+
+def allowed(number: int) -> bool:
+    """Whether TEAM lets a document through."""
+    return allows(TEAM, labels(number))
 
 
 def passages(held: Words, numbers: range) -> tuple[list[Passage], dict[str, Labels]]:

@@ -54,6 +54,7 @@ class Lance:
     dimensions: int
     wear: Wear = Wear()
     views: Views = field(default_factory=Views, repr=False)
+    counted: tuple[int, int] | None = field(default=None, repr=False)  # version and rows of what is searched, once asked for
 
     def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels] | None = None) -> str:
         """Remove the documents, add the passages under their documents' labels; the version that holds it all.
@@ -61,7 +62,7 @@ class Lance:
         A search by words scans the few passages that came after they were indexed. In small tables, and once a share of the
         passages is new, the words are indexed from scratch, so that scores depend on the passages and not on their history.
         """
-        fresh = self.table is None
+        fresh, self.counted = self.table is None, None
         before = 0 if fresh else int(self.table.version)
         try:
             if fresh:
@@ -120,13 +121,14 @@ class Lance:
         """The k nearest by cosine of what the filter lets through: exact in small tables and where it lets little through."""
         if self._empty() or _nothing(only):
             return []
-        large = self.table.count_rows() > LARGE
-        if large and only != ALL and (view := self.views.view(self.table.version, only, lambda: self._view(only))):
+        version, rows = self._counted()
+        large = rows > LARGE
+        if large and only != ALL and (view := self.views.view(version, only, lambda: self._view(only))):
             return self._nearest(view, vector, k)
         query = self.table.search(vector, vector_column_name="vector").distance_type("cosine")
         query = query.nprobes(PROBES).refine_factor(REFINE) if large else query.bypass_vector_index()
-        rows = _through(query, only).select([*COLUMNS, "_distance"]).limit(k + TIES).to_list()
-        return _hits(rows, "_distance", -1.0, 1.0)[:k]
+        found = _through(query, only).select([*COLUMNS, "_distance"]).limit(k + TIES).to_list()
+        return _hits(found, "_distance", -1.0, 1.0)[:k]
 
     def _view(self, only: Filter) -> View | None:
         """The vectors that the filter lets through; None where they are too many to keep."""
@@ -170,7 +172,12 @@ class Lance:
         return [_passage(row) for row in rows], vectors
 
     def _empty(self) -> bool:
-        return self.table is None or not self.table.count_rows()
+        return self.table is None or not self._counted()[1]
+
+    def _counted(self) -> tuple[int, int]:
+        if self.counted is None:
+            self.counted = (self.table.version, self.table.count_rows())
+        return self.counted
 
 
 def open_state(folder: Path, dimensions: int, state: str, where: str = "") -> Lance:
