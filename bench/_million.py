@@ -1,4 +1,4 @@
-"""Passages for the benchmarks of size: real-looking text, vectors that behave like MiniLM's, labels. It refuses to hold them all as objects.
+"""Passages for the benchmarks of size: real-looking text, vectors that behave like MiniLM's, labels. It refuses to embed anything.
 
 Vectors come in topics of topics with a spectrum that falls like MiniLM's, and questions are noisy passages, so that a
 question's nearest neighbours are about as near, and as close together, as MiniLM's are on a company's handbook.

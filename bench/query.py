@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rung.types import Vectors
 
 K = 10
-BATCH = 250_000
+BATCH = 500_000
 GOOD = 0.98
 PEERS = 100_000  # passages up to which Chroma and pgvector are run: their graphs take long to build
 
@@ -70,7 +70,7 @@ def run(small: bool = False) -> dict[str, object]:
     sizes = (("10k", 10_000), ("40k", 40_000)) if small else (("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000))
     for name, size in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            found = _measured(held, size, Path(folder), 60 if small else 200, 10_000 if small else PEERS)
+            found = _measured(held, size, Path(folder), 60 if small else 100, 10_000 if small else PEERS)
         figures |= {f"{key}_{name}": value for key, value in found.items()} | found  # the plain names are the largest's
         gc.collect()
     return figures
