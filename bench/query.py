@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rung.types import Vectors
 
 K = 10
-BATCH = 500_000
+BATCH = 250_000
 GOOD = 0.98
 PEERS = 100_000  # passages up to which Chroma and pgvector are run: their graphs take long to build
 
@@ -79,7 +79,7 @@ def run(small: bool = False) -> dict[str, object]:
 def _measured(held: _million.Words, size: int, folder: Path, count: int, peers: int) -> dict[str, object]:
     started = time.perf_counter()
     index = open_index("lance", folder / "ours", _million.DIMENSIONS)
-    vectors = np.empty((size, _million.DIMENSIONS), np.float32)
+    vectors: Vectors = np.memmap(folder / "vectors", np.float32, "w+", shape=(size, _million.DIMENSIONS))
     made = 0.0
     for at in range(0, size, BATCH):
         begun, numbers = time.perf_counter(), range(at, min(at + BATCH, size))

@@ -87,7 +87,7 @@ def read_state(folder: Path, file: str = FILE) -> State:
         changed = {path: held for path, row in told["documents"].items() if (held := _held(row)) or base}
         documents = {path: held for path, held in {**most, **changed}.items() if held}
         return State(told["index"], told["dimensions"], documents, base, frozenset(changed))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise KnowledgeError(f"{path} can't be read: {error}", f"delete {folder} and run `rung index`") from None
 
 
