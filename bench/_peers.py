@@ -29,7 +29,6 @@ class Search:
 
 def lancedb_calls(index: Any, k: int) -> Iterator[tuple[str, Ask, Ask]]:
     """For each setting: its name, the call, and the same call on exact vectors. On the same table, with the same indexes on labels."""
-    from lancedb.index import IvfPq
     from lancedb.rerankers import RRFReranker
 
     table, reranker = cast("Lance", index).table, RRFReranker()
@@ -48,12 +47,8 @@ def lancedb_calls(index: Any, k: int) -> Iterator[tuple[str, Ask, Ask]]:
 
     yield "exact scan", asked(), asked()
     if "vector_idx" in {one.name for one in table.list_indices()}:
-        for probes, refine in ((PROBES, 10), (PROBES, 3), (64, 10)):
+        for probes, refine in ((PROBES, 10), (PROBES, 3), (96, 3), (64, 3)):
             yield f"4-bit codes, {min(probes, 999)} parts, x{refine}", asked(nprobes=probes, refine_factor=refine), asked()
-        table.checkout_latest()
-        table.create_index("vector", config=IvfPq(distance_type="cosine"), replace=True)
-        for probes, refine in ((20, 10), (64, 20), (PROBES, 20)):
-            yield f"IVF_PQ, {min(probes, 999)} parts, x{refine}", asked(nprobes=probes, refine_factor=refine), asked()
 
 
 @contextmanager
