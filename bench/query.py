@@ -1,7 +1,8 @@
 """Hybrid search behind a 5 % filter at 10,000 to a million passages, beside LanceDB's own hybrid call, Chroma and pgvector.
 
 Text is real where the development data is there, vectors are made up to lie as MiniLM's do (see `_million`). Every search is
-asked for its ten best by meaning and words; a peer's settings are the fastest that find what its own exact search finds.
+asked for its ten best by meaning and words. `ratio` is against LanceDB's fastest setting that finds 98 % of what its own
+exact search finds, `ratio_same_recall` against the fastest that finds as much as we do.
 It refuses to time a search that returned a passage the filter forbids.
 """
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 K = 10
 BATCH = 250_000
-GOOD = 0.98
+GOOD, NEAR = 0.98, 0.005  # a recall that is enough, and recalls that count as the same
 PEERS = 100_000  # passages up to which Chroma and pgvector are run: their graphs take long to build
 
 
@@ -74,7 +75,7 @@ class Corpus:
 
 
 def run(small: bool = False) -> dict[str, object]:
-    """Milliseconds, recall@10 of the fused ranking against exact vectors, and the ratio to LanceDB's call; in small up to 30,000."""
+    """Milliseconds, recall@10 of the fused ranking against exact vectors, and the ratio to LanceDB's call; in small up to 40,000."""
     figures: dict[str, object] = {}
     held = _million.words()
     print(f"{'passages':>10} {'search':<38}{'p50 ms':>9}{'p95':>9}{'p99':>9}{'recall@10':>11}{'first ms':>10}{'built s':>9}")
@@ -107,7 +108,9 @@ def _measured(held: _million.Words, size: int, folder: Path, count: int, peers: 
     calls = [Contender(f"LanceDB's hybrid, {label}", ask, exact) for label, ask, exact in _peers.lancedb_calls(index, K)]
     ours, free, *others = _in_turns(corpus, [_ours(corpus, _million.TEAM, built), _ours(corpus, ALL, built), *calls])
     call = min((told for told in others if told["recall"] >= GOOD), key=lambda told: told["p50_ms"])
+    same = min((told for told in others if told["recall"] >= ours["recall"] - NEAR), key=lambda told: told["p50_ms"])
     figures: dict[str, object] = {"ratio": round(call["p50_ms"] / ours["p50_ms"], 3), **ours, "unfiltered_p50_ms": free["p50_ms"]}
+    figures |= {"ratio_same_recall": round(same["p50_ms"] / ours["p50_ms"], 3)}
     figures |= {"unfiltered_recall": free["recall"], "lancedb_p50_ms": call["p50_ms"], "lancedb_recall": call["recall"]}
     if size <= peers:
         for peer in (_peers.chroma, _peers.pgvector):

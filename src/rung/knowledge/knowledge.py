@@ -176,8 +176,10 @@ def sync(
     now, of, report = _plan(knowledge.state, new, skipped, lists)
     if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
         with alone(knowledge.folder):
+            planned = knowledge.state
             _refresh(knowledge)
-            now, of, report = _plan(knowledge.state, new, skipped, lists)
+            if knowledge.state is not planned:
+                now, of, report = _plan(knowledge.state, new, skipped, lists)
             if _differs(report):
                 _change(knowledge, now, of, report.relabelled, progress)
             forget(knowledge.folder)

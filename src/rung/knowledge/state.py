@@ -138,7 +138,7 @@ def compared(before: Mapping[str, Held], documents: Sequence[Document], labels: 
     vanished = {held.hash: path for path, held in sorted(before.items(), reverse=True) if path not in now}
     renamed: dict[str, str] = {}
     same = [path for path in now if path in before and before[path].hash == now[path].hash]
-    relabelled = [path for path in same if before[path].labels(path) != labels[path]]
+    relabelled = [path for path in same if _differ(before[path], now[path], labels[path])]
     for path in sorted(now.keys() - before.keys()):
         if old := vanished.pop(now[path].hash, ""):
             renamed[path] = old
@@ -150,3 +150,8 @@ def compared(before: Mapping[str, Held], documents: Sequence[Document], labels: 
         relabelled=tuple(sorted(relabelled)),
         unchanged=len(same) - len(relabelled),
     )
+
+
+def _differ(held: Held, document: Document, of: Labels) -> bool:
+    """Whether filters see another document than before. Equal metadata make equal facts, which are dear to make."""
+    return held.readers != of.readers or (held.meta != document.meta and facts(document.path, held.meta) != of.facts)
