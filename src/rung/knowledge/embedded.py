@@ -6,16 +6,50 @@ A file of equal records, each the hash of a text and its vector; a record that a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rung.knowledge.chunk import searchable
+
 if TYPE_CHECKING:
-    from rung.types import Vectors
+    from rung.types import Embedder, Passage, Vectors
 
 FILE = "embedded.part"
 DIGEST = 16
+BATCH = 64  # texts embedded between two reports of progress
+Progress = Callable[[int, int, str], None]
+
+
+def embedded(
+    home: Path, embedder: Embedder, before: tuple[Sequence[Passage], Vectors], passages: Sequence[Passage], progress: Progress | None
+) -> Vectors:
+    """Vectors of the passages, shape (passages, dimensions): known ones from those held before, the others embedded."""
+    import numpy as np
+
+    old, stored = before
+    known = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
+    texts = [searchable(passage) for passage in passages]
+    known |= remembered(home, texts, stored.shape[1])
+    missing = list(dict.fromkeys(text for text in texts if text not in known))
+    for at in range(0, len(missing), BATCH):
+        part = missing[at : at + BATCH]
+        rows = embedder.embed(part)
+        known.update(zip(part, rows, strict=True))
+        if len(missing) > BATCH:
+            remember(home, part, rows)
+        if progress:
+            progress(min(at + BATCH, len(missing)), len(missing), "embedding")
+    dimensions = len(next(iter(known.values()))) if known else stored.shape[1]
+    return np.array([known[text] for text in texts], np.float32).reshape(len(texts), dimensions)
+
+
+def stacked(first: Vectors, second: Vectors) -> Vectors:
+    """Both, one under the other."""
+    import numpy as np
+
+    return np.concatenate([first, second]) if len(second) else first
 
 
 def remembered(home: Path, texts: Sequence[str], dimensions: int) -> dict[str, Vectors]:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rung.errors import DataError, KnowledgeError
 from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
-from rung.knowledge.chunk import searchable
 from rung.knowledge.chunkers import chunker
-from rung.knowledge.embedded import forget, remember, remembered
+from rung.knowledge.embedded import Progress, embedded, forget, stacked
 from rung.knowledge.fold import folded
 from rung.knowledge.fusion import fused, fusion
 from rung.knowledge.history import Moment, keep, moments, prune, recalled
@@ -31,14 +30,9 @@ from rung.knowledge.state import Held, State, SyncReport, compared, read_state, 
 from rung.knowledge.writing import UNWRITABLE, alone, refused
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
-if TYPE_CHECKING:
-    from rung.types import Vectors
-
 __all__ = ["Knowledge", "SyncReport", "history", "legs", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
 
 POOL = 100  # candidates that each leg brings to the fusion
-BATCH = 64  # texts embedded between two reports of progress
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass
@@ -192,8 +186,10 @@ def sync(
     now, of, report = _plan(knowledge.state, new, skipped, lists)
     if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
         with alone(knowledge.folder):
+            planned = knowledge.state
             _refresh(knowledge)
-            now, of, report = _plan(knowledge.state, new, skipped, lists)
+            if knowledge.state is not planned:
+                now, of, report = _plan(knowledge.state, new, skipped, lists)
             if _differs(report):
                 _change(knowledge, now, of, report.relabelled, progress)
             forget(knowledge.folder)
@@ -231,10 +227,12 @@ def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("
     found: dict[str, list[Hit]] = {name: [] for name in names}
     if not knowledge.state.documents:
         return found
-    if "dense" in found:
-        found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
-    if "words" in found:
-        found["words"] = knowledge.index.words(query, depth, knowledge.only)
+    with ThreadPoolExecutor(1) as beside:  # by words, while this thread embeds the question and searches by meaning
+        words = beside.submit(knowledge.index.words, query, depth, knowledge.only) if "words" in found else None
+        if "dense" in found:
+            found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
+        if words:
+            found["words"] = words.result()
     return found
 
 
@@ -249,15 +247,15 @@ def _change(
         raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
     cut = chunker(knowledge.chunker)
     passages = [passage for document in fresh for passage in cut(document, knowledge.embedder.count, knowledge.passage_tokens)]
-    vectors = _vectors(knowledge, gone, passages, progress)
+    held = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
+    state, version = knowledge.state.followed(held), seen(knowledge, ALL).version  # what is O(documents) comes before embedding
+    vectors = embedded(knowledge.folder, knowledge.embedder, knowledge.index.stored(gone), passages, progress)
     same, rows = knowledge.index.stored(relabelled)
-    documents = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
     try:
         if knowledge.state.index:
-            keep(knowledge.folder, seen(knowledge, ALL).version)
-        name = knowledge.index.commit([*gone, *relabelled], [*passages, *same], _stacked(vectors, rows), of)
-        state = State(name, vectors.shape[1], documents)
-        write_state(knowledge.folder, state)
+            keep(knowledge.folder, version)
+        name = knowledge.index.commit([*gone, *relabelled], [*passages, *same], stacked(vectors, rows), of)
+        state = write_state(knowledge.folder, replace(state, index=name, dimensions=vectors.shape[1]))
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
         if isinstance(error, (OSError, RuntimeError, ValueError)):
@@ -267,33 +265,6 @@ def _change(
     with suppress(OSError, RuntimeError):  # what could not be cleaned up is left to the next commit
         if (kept := prune(knowledge.folder, knowledge.keep_days)) is not None:
             knowledge.index.tidy(kept)
-
-
-def _vectors(knowledge: Knowledge, gone: Sequence[str], passages: Sequence[Passage], progress: Progress | None) -> Vectors:
-    """Vectors of the passages, shape (passages, dimensions): known ones from the documents that go, the others embedded."""
-    import numpy as np
-
-    old, stored = knowledge.index.stored(gone)
-    known = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
-    texts = [searchable(passage) for passage in passages]
-    known |= remembered(knowledge.folder, texts, stored.shape[1])
-    missing = list(dict.fromkeys(text for text in texts if text not in known))
-    for at in range(0, len(missing), BATCH):
-        part = missing[at : at + BATCH]
-        rows = knowledge.embedder.embed(part)
-        known.update(zip(part, rows, strict=True))
-        if len(missing) > BATCH:
-            remember(knowledge.folder, part, rows)
-        if progress:
-            progress(min(at + BATCH, len(missing)), len(missing), "embedding")
-    dimensions = len(next(iter(known.values()))) if known else stored.shape[1]
-    return np.array([known[text] for text in texts], np.float32).reshape(len(texts), dimensions)
-
-
-def _stacked(first: Vectors, second: Vectors) -> Vectors:
-    import numpy as np
-
-    return np.concatenate([first, second]) if len(second) else first
 
 
 def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredIndex:
