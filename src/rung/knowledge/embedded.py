@@ -11,49 +11,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.knowledge.chunk import searchable
-
 if TYPE_CHECKING:
-    from rung.types import Embedder, Passage, Vectors
+    from rung.types import Vectors
 
 FILE = "embedded.part"
 DIGEST = 16
-BATCH = 64  # texts embedded between two reports of progress
-Progress = Callable[[int, int, str], None]
 
 
-def embedded(
-    home: Path, embedder: Embedder, before: tuple[Sequence[Passage], Vectors], passages: Sequence[Passage], progress: Progress | None
-) -> Vectors:
-    """Vectors of the passages, shape (passages, dimensions): known ones from those held before, the others embedded."""
-    import numpy as np
-
-    old, stored = before
-    known = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
-    texts = [searchable(passage) for passage in passages]
-    known |= remembered(home, texts, stored.shape[1])
-    missing = list(dict.fromkeys(text for text in texts if text not in known))
-    for at in range(0, len(missing), BATCH):
-        part = missing[at : at + BATCH]
-        rows = embedder.embed(part)
-        known.update(zip(part, rows, strict=True))
-        if len(missing) > BATCH:
-            remember(home, part, rows)
-        if progress:
-            progress(min(at + BATCH, len(missing)), len(missing), "embedding")
-    dimensions = len(next(iter(known.values()))) if known else stored.shape[1]
-    return np.array([known[text] for text in texts], np.float32).reshape(len(texts), dimensions)
-
-
-def stacked(first: Vectors, second: Vectors) -> Vectors:
-    """Both, one under the other."""
-    import numpy as np
-
-    return np.concatenate([first, second]) if len(second) else first
-
-
-def remembered(home: Path, texts: Sequence[str], dimensions: int) -> dict[str, Vectors]:
-    """The vectors, shape (dimensions,), of those texts that were embedded before the kill."""
+def remembered(home: Path, dimensions: int) -> Callable[[Sequence[str]], dict[str, Vectors]]:
+    """A function from texts to the vectors, shape (dimensions,), of those that were embedded before the kill."""
     import numpy as np
 
     size = DIGEST + 4 * dimensions
@@ -61,8 +27,12 @@ def remembered(home: Path, texts: Sequence[str], dimensions: int) -> dict[str, V
     records = np.frombuffer(raw, np.uint8, len(raw) // size * size).reshape(-1, size)
     places = {records[row, :DIGEST].tobytes(): row for row in range(len(records))}
     vectors = np.ascontiguousarray(records[:, DIGEST:]).view(np.float32)
-    found = {text: vectors[places[digest]] for text in texts if (digest := _digest(text)) in places}
-    return {text: vector for text, vector in found.items() if abs(float(vector @ vector) - 1) < 1e-2}  # not zeros after a power cut
+
+    def recall(texts: Sequence[str]) -> dict[str, Vectors]:
+        found = {text: vectors[places[digest]] for text in texts if (digest := _digest(text)) in places}
+        return {text: vector for text, vector in found.items() if abs(float(vector @ vector) - 1) < 1e-2}  # not zeros after a power cut
+
+    return recall
 
 
 def remember(home: Path, texts: Sequence[str], vectors: Vectors) -> None:

@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rung.errors import DataError, KnowledgeError
 from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
-from rung.knowledge.chunkers import chunker
-from rung.knowledge.embedded import Progress, embedded, forget, stacked
+from rung.knowledge.embedded import forget
+from rung.knowledge.embedding import Change, Progress, make
 from rung.knowledge.fold import folded
 from rung.knowledge.fusion import fused, fusion
 from rung.knowledge.history import Moment, keep, moments, prune, recalled
@@ -29,6 +30,9 @@ from rung.knowledge.reading import page_at
 from rung.knowledge.state import Held, State, SyncReport, compared, read_state, write_state
 from rung.knowledge.writing import UNWRITABLE, alone, refused
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
+
+if TYPE_CHECKING:
+    from rung.knowledge.cluster import Cluster
 
 __all__ = ["Knowledge", "SyncReport", "history", "legs", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
 
@@ -170,11 +174,12 @@ def sync(
     skipped: Sequence[Skipped] = (),
     progress: Progress | None = None,
     lists: Lists | None = None,
+    cluster: Cluster | None = None,
 ) -> SyncReport:
     """Make the index hold just these documents. Only passages whose text or headings are new are embedded.
 
     `lists` say who may read what; changed lists change labels and embed nothing. Of a document that was `skipped` the
-    last good version stays.
+    last good version stays. A `cluster` does the work where one is given, and the result is the same.
 
     Calls `progress(done, total, "embedding")`. Raises KnowledgeError where the disk is full or another sync is running,
     DataError for a path given twice; after any error, a kill included, the state before is still in place.
@@ -191,7 +196,7 @@ def sync(
             if knowledge.state is not planned:
                 now, of, report = _plan(knowledge.state, new, skipped, lists)
             if _differs(report):
-                _change(knowledge, now, of, report.relabelled, progress)
+                _change(knowledge, now, of, report.relabelled, progress, cluster)
             forget(knowledge.folder)
     return report
 
@@ -237,25 +242,37 @@ def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("
 
 
 def _change(
-    knowledge: Knowledge, new: Mapping[str, Document], of: Mapping[str, Labels], relabelled: Sequence[str], progress: Progress | None
+    knowledge: Knowledge,
+    new: Mapping[str, Document],
+    of: Mapping[str, Labels],
+    relabelled: Sequence[str],
+    progress: Progress | None,
+    cluster: Cluster | None,
 ) -> None:
     """Commit what differs between the state and `new`; what has only other labels is put back as it was, under them."""
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
-    if any(not document.text for document in fresh):  # told unchanged, but another process removed it since
-        raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
-    cut = chunker(knowledge.chunker)
-    passages = [passage for document in fresh for passage in cut(document, knowledge.embedder.count, knowledge.passage_tokens)]
     held = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
     state, version = knowledge.state.followed(held), seen(knowledge, ALL).version  # what is O(documents) comes before embedding
-    vectors = embedded(knowledge.folder, knowledge.embedder, knowledge.index.stored(gone), passages, progress)
+    change = Change(
+        knowledge.folder,
+        knowledge.index,
+        knowledge.state,
+        knowledge.embedder,
+        knowledge.passage_tokens,
+        gone,
+        fresh,
+        of,
+        knowledge.chunker,
+    )
+    commit, dimensions = (cluster.make if cluster else make)(change, progress)
     same, rows = knowledge.index.stored(relabelled)
     try:
         if knowledge.state.index:
             keep(knowledge.folder, version)
-        name = knowledge.index.commit([*gone, *relabelled], [*passages, *same], stacked(vectors, rows), of)
-        state = write_state(knowledge.folder, replace(state, index=name, dimensions=vectors.shape[1]))
+        name = commit([*gone, *relabelled], same, rows)
+        state = write_state(knowledge.folder, replace(state, index=name, dimensions=dimensions))
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
         if isinstance(error, (OSError, RuntimeError, ValueError)):
@@ -265,6 +282,8 @@ def _change(
     with suppress(OSError, RuntimeError):  # what could not be cleaned up is left to the next commit
         if (kept := prune(knowledge.folder, knowledge.keep_days)) is not None:
             knowledge.index.tidy(kept)
+        if cluster:
+            cluster.end(change)
 
 
 def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredIndex:

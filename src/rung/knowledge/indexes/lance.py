@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.knowledge.chunk import searchable
+from rung.knowledge.indexes import fragments
+from rung.knowledge.indexes.fragments import NAME
 from rung.knowledge.indexes.place import place
 from rung.knowledge.indexes.views import View, Views, fits
 from rung.types import ALL, Filter, Hit, Labels, Passage
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from rung.types import Vectors
 
 COLUMNS = ["id", "document", "start", "end", "text", "headings"]
-NAME = "passages"
 TIES = 10  # more than asked for, so that passages of equal score are ranked by id and not by where they are stored
 NEVER = timedelta(days=36500)  # compact only: until the new state is noted, the old version must stay, however old
 SMALL = 500  # passages up to which the words are indexed from scratch by every commit
@@ -56,8 +57,24 @@ class Lance:
     views: Views = field(default_factory=Views, repr=False)
     counted: tuple[int, int] | None = field(default=None, repr=False)  # version and rows of what is searched, once asked for
 
-    def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels] | None = None) -> str:
+    def begin(self) -> str:
+        """The database's place, with a table in it that fragments can be written beside, in the way a commit takes them."""
+        if self.table is None:
+            _begun(self.database, self.dimensions)
+        uri = str(self.database.uri)
+        return uri if "://" in uri else str(Path(uri).resolve())
+
+    def commit(
+        self,
+        remove: Sequence[str],
+        add: Sequence[Passage],
+        vectors: Vectors,
+        labels: Mapping[str, Labels] | None = None,
+        written: Sequence[str] = (),
+    ) -> str:
         """Remove the documents, add the passages under their documents' labels; the version that holds it all.
+
+        `written` are fragments with more passages, see `rung.knowledge.indexes.fragments`.
 
         A search by words scans the few passages that came after they were indexed. In small tables, and once a share of the
         passages is new, the words are indexed from scratch, so that scores depend on the passages and not on their history.
@@ -66,10 +83,10 @@ class Lance:
         before = 0 if fresh else int(self.table.version)
         try:
             if fresh:
-                self.table = _created(self.database, self.dimensions)
+                self.table = (_begun if written else _created)(self.database, self.dimensions)
             else:
                 self._stand(before)
-            wear = self._change(remove, add, vectors, labels or {})
+            wear = self._change(remove, add, vectors, labels or {}, written)
             version: int = self.table.version
         except BaseException:  # Ctrl-C too: whatever happened, we stand on the old state again
             if fresh:
@@ -88,20 +105,25 @@ class Lance:
             self.table.checkout(version)
             self.table.restore()
 
-    def _change(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels]) -> Wear:
+    def _change(
+        self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels], written: Sequence[str]
+    ) -> Wear:
         held = self.table.count_rows()
         for where in _where(remove):
             self.table.delete(where)
         gone = held - self.table.count_rows() if remove else 0
         if len(add):
-            self.table.add(_rows(add, vectors, self.dimensions, labels))
-        rows = held - gone + len(add)
-        churn, loose = self.wear.churn + gone + len(add), self.wear.loose + len(add) + COMMIT
-        if rows <= SMALL or churn > CHURN * rows:
+            self.table.add(rows(add, vectors, self.dimensions, labels))
+        if written:
+            fragments.append(self.table, written)
+        added = len(add) + fragments.rows_of(written)
+        total = held - gone + added
+        churn, loose = self.wear.churn + gone + added, self.wear.loose + added + COMMIT
+        if total <= SMALL or churn > CHURN * total:
             self.table.optimize(cleanup_older_than=NEVER)
-            _indexed(self.table, rows)
+            _indexed(self.table, total)
             return Wear()
-        if loose > max(LOOSE, SHARE * rows):
+        if loose > max(LOOSE, SHARE * total):
             self.table.optimize(cleanup_older_than=NEVER)
             return Wear(churn)
         return Wear(churn, loose)
@@ -185,10 +207,15 @@ def open_state(folder: Path, dimensions: int, state: str, where: str = "") -> La
 
     `where` is a folder on storage that speaks S3, such as s3://bucket/folder; keys and endpoint come from the AWS_* variables.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    return opened(f"{where.rstrip('/')}/{place(folder)}" if where else str(folder), dimensions, state)
+
+
+def opened(uri: str, dimensions: int, state: str) -> Lance:
+    """The same by the place of the database, from any machine that sees it."""
     import lancedb
 
-    folder.mkdir(parents=True, exist_ok=True)
-    database = lancedb.connect(f"{where.rstrip('/')}/{place(folder)}" if where else str(folder))
+    database = lancedb.connect(uri)
     if not state:
         return Lance(database, None, dimensions)
     table = database.open_table(NAME)
@@ -232,6 +259,20 @@ def _indexed(table: Any, rows: int) -> None:
         table.create_index("vector", config=IvfRq(distance_type="cosine", num_bits=4), replace=True)
 
 
+def _begun(database: Any, dimensions: int) -> Any:
+    """The table as it was created, with the files beside it that a killed first commit had finished."""
+    if NAME not in database.list_tables().tables:
+        return _created(database, dimensions)
+    table = database.open_table(NAME)
+    if table.version > 1:
+        try:
+            table.checkout(1)
+            table.restore()
+        except (RuntimeError, ValueError):  # of an index whose state was lost
+            return _created(database, dimensions)
+    return table
+
+
 def _where(documents: Sequence[str]) -> Iterator[str]:
     for at in range(0, len(documents), 500):
         yield f"document IN ({_quoted(documents[at : at + 500])})"
@@ -268,7 +309,7 @@ def _schema(dimensions: int) -> Any:
     return pa.schema([*text, *spans, *lists, pa.field("vector", pa.list_(pa.float32(), dimensions))])
 
 
-def _rows(passages: Sequence[Passage], vectors: Vectors, dimensions: int, labels: Mapping[str, Labels]) -> Any:
+def rows(passages: Sequence[Passage], vectors: Vectors, dimensions: int, labels: Mapping[str, Labels]) -> Any:
     import pyarrow as pa
 
     columns: dict[str, Any] = {name: [getattr(passage, name) for passage in passages] for name in COLUMNS}
