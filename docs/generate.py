@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def config_page() -> str:
     """Every key of rung.toml."""
     from rung.config import Config
-    from rung.sources import KINDS
+    from rung.sources import BESIDE, KINDS
 
     lines = ["# rung.toml", "", "Generated from `rung.config` by `make docs`. Unknown keys are refused and the nearest one is named.", ""]
     for section, field in Config.model_fields.items():
@@ -22,6 +22,8 @@ def config_page() -> str:
         if section == "knowledge":
             for kind, source in KINDS.items():
                 lines += table(f'### [[knowledge.sources]] with kind = "{kind}"', source)
+            for kind, beside in BESIDE.items():
+                lines += table(f'### [[knowledge.also]] with kind = "{kind}"', beside)
     return "\n".join(lines)
 
 

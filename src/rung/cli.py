@@ -109,6 +109,7 @@ def index(
     folder: Folder = Path(),
     explain: Annotated[str, typer.Option(help="A question: show each passage's ranks and scores, and why it was found or not.")] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
+    listen: Annotated[str, typer.Option(help="Stay and take documents by HTTP at this address until Ctrl-C.", metavar="HOST:PORT")] = "",
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
     at: At = "",
     purge: Annotated[bool, typer.Option("--purge", help="Delete all earlier versions, and what was deleted since with them.")] = False,
@@ -119,6 +120,10 @@ def index(
 
     if listed or at or purge:
         history_and_show(folder, as_json, at, purge=purge)
+    elif listen:
+        from rung.serve.listening import listen as take
+
+        take(folder, listen)
     elif watch:
         watch_and_show(folder, as_json)
     else:
@@ -133,12 +138,13 @@ def ask(
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
+    chat: Annotated[bool, typer.Option("--chat", help="Stay and take more questions, until an empty line or Ctrl-D.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer one question, streamed, and show the sources."""
-    from rung.show import ask_and_show
+    """Answer one question, streamed, and show the sources; with --chat a conversation that it begins."""
+    from rung.answering import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, chat=chat)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`")
@@ -208,6 +214,22 @@ def freshness(
     from rung.show import freshness_and_show
 
     freshness_and_show(folder, before, cases, tuple(rung or ()), as_json)
+
+
+@app.command(epilog="Example: `rung diagnose shop --answers answers.jsonl`")
+def diagnose(
+    folder: Folder = Path(),
+    rung: Annotated[str, typer.Option(help="Which rung is diagnosed.", autocompletion=_rungs)] = "rag",
+    answers: Annotated[Path | None, typer.Option(help="Recorded answers of any system, a JSON line each: id, answer, passages.")] = None,
+    endpoint: Annotated[str, typer.Option(help="Any OpenAI-compatible system: MODEL@URL.")] = "",
+    cases: Annotated[int, typer.Option(min=1, help="At most so many cases are asked.")] = 100,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why a system fails: each wrong answer replayed without a judge, the causes counted, and how far each rung could get."""
+    from rung.diagnosing import diagnose_and_show
+
+    diagnose_and_show(folder, rung, answers, endpoint, cases, workers, as_json)
 
 
 @app.command(epilog="Example: `rung cost shop --questions 10000 --months 24`")

@@ -19,7 +19,7 @@ from rung.errors import ModelError, TuningError
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.privacy import remote
-from rung.workspace.searching import mode, searching
+from rung.workspace.searching import mode, source
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -112,7 +112,9 @@ def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
     """The named rung, ready to answer. Trains its adapter where there is none yet."""
     rung = LADDER[name]
     policy = w.policy(parts.ws, measured=measured) if rung.source in ("everything", "search") else Policy()
-    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), w.style(parts.ws), w.settings(parts.ws), policy)
+    style, settings, rewrite = w.style(parts.ws), w.settings(parts.ws), parts.ws.config.prompt.rewrite
+    judge = w.entailment(parts.ws) if policy.unsupported != "keep" else None
+    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, judge, rewrite)
 
 
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
@@ -140,7 +142,7 @@ def _open_source(parts: Parts, name: str) -> Source:
     if name == "nearest":
         return _nearest(parts)
     assert parts.knowledge is not None, "unavailable() is asked first"
-    return Everything(parts.knowledge) if name == "everything" else searching(parts.ws, parts.knowledge)
+    return Everything(parts.knowledge) if name == "everything" else source(parts.ws, parts.knowledge)
 
 
 def _nearest(parts: Parts) -> Nearest:
@@ -233,6 +235,8 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
         "seed": str(ws.config.project.seed),
         "rung": version("rung"),
     }
+    live = [one.name for one in ws.config.knowledge.also if one.kind != "project"]
+    facts |= {"live": f"{', '.join(live)}; no version, each answer records a hash of what came back"} if live else {}
     return facts | {"python": python_version(), "machine": f"{machine()}, {os.cpu_count()} cores"}
 
 

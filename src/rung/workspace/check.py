@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rung.types import Case
 from rung.workspace import workspace as w
+from rung.workspace.beside import besides
 from rung.workspace.workspace import Progress, silent
 
 if TYPE_CHECKING:
@@ -89,3 +90,4 @@ def _check_names(ws: w.Workspace) -> None:
     if (ws.config.knowledge.default_folder or ws.config.knowledge.sources) and not ws.config.knowledge.embedder.startswith("hf:"):
         w.embedder(ws)
         w.index(ws)
+    besides(ws)
