@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bench import _million
-from rung.knowledge.indexes.lance import COLUMNS, PROBES, Lance
+from rung.knowledge.indexes.lance import PROBES, Lance
 
 if TYPE_CHECKING:
     from rung.types import Vectors
@@ -40,7 +40,7 @@ def lancedb_calls(index: Any, k: int) -> Iterator[tuple[str, Ask, Ask]]:
             for name, value in options.items():
                 query = getattr(query, name)(value)
             query = query if options else query.bypass_vector_index()
-            rows = query.where(WHERE, prefilter=True).rerank(reranker).select(COLUMNS).limit(k).to_list()
+            rows = query.where(WHERE, prefilter=True).rerank(reranker).limit(k).to_list()
             return [row["id"] for row in rows]
 
         return ask

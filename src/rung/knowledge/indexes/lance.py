@@ -79,7 +79,7 @@ class Lance:
         A search by words scans the few passages that came after they were indexed. In small tables, and once a share of the
         passages is new, the words are indexed from scratch, so that scores depend on the passages and not on their history.
         """
-        fresh, self.counted = self.table is None, None
+        fresh = self.table is None
         before = 0 if fresh else int(self.table.version)
         try:
             if fresh:
@@ -94,8 +94,10 @@ class Lance:
             else:
                 self.table.checkout(before)
             raise
+        finally:
+            self.counted = None
         self.table.checkout(version)
-        self.wear = wear
+        self.wear, self.counted = wear, None  # another thread may have counted meanwhile
         return f"{version}.{wear.churn}.{wear.loose}"
 
     def _stand(self, version: int) -> None:
