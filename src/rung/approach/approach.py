@@ -78,6 +78,7 @@ def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
         retrieval_seconds=asked.seconds,
         generation_seconds=reply.seconds,
         sentences=checked,
+        confidence=reply.confidence,
         made_by=approach.made_by | {"approach": approach.id},
     )
 

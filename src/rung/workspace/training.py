@@ -52,14 +52,14 @@ def train_adapter(
     if folder is None:
         documents, what = (public.documents(), "train raft") if raft and public else ({}, "train tuned")
         bar = partial(progress, what)
-        with _writing(adapters):
+        with writing(adapters):
             folder = train(base_folder(ws.config.model.name, ws.folder), training, validation, recipe, adapters, documents, base, bar)
     by_step = {line["step"]: line for line in lines_of(folder / "loss.jsonl")}  # steps after the checkpoint before a kill stand twice
     return folder, tuple(by_step[step] for step in sorted(by_step))
 
 
 @contextmanager
-def _writing(adapters: Path) -> Iterator[None]:
+def writing(adapters: Path) -> Iterator[None]:
     """Hold the one lock for training, and tell a full disk from a fault: torch and safetensors don't raise OSError for it."""
     from filelock import FileLock, Timeout
     from safetensors import SafetensorError
