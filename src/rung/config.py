@@ -133,11 +133,17 @@ class TuningConfig(Section):
 class SpecialistConfig(Section):
     """The rungs `knn` and `encoder` of a `classify` project."""
 
-    encoder: str = Field("minilm", description="what turns questions into vectors: minilm, or hf:<name or folder> of a BERT with mean pooling")
-    members: int = Field(1, ge=1, le=10, description="encoders tuned on different folds, whose scores are averaged; each costs its own time")
+    encoder: str = Field(
+        "minilm", description="what turns questions into vectors: minilm, or hf:<name or folder> of a BERT with mean pooling"
+    )
+    members: int = Field(
+        1, ge=1, le=10, description="encoders tuned on different folds, whose scores are averaged; each costs its own time"
+    )
     epochs: int = Field(10, ge=1, description="passes over the examples")
     learning_rate: float = Field(2e-4, gt=0, description="peak learning rate of the highest layer")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic of training; auto is bf16 where the processor has it")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="arithmetic of training; auto is bf16 where the processor has it"
+    )
     threshold: float | None = Field(
         None, ge=0, le=1, description="confidence below which no label is named; unset, examples with the label `other` decide it"
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rung.types import Messages, Reply, Settings, Usage
 
@@ -81,7 +81,7 @@ def nearest_labels(embedder: Embedder, vectors: Vectors, gold: Sequence[int], la
     return shares
 
 
-def softmax(logits: Vectors) -> Vectors:
+def softmax(logits: Any) -> Vectors:
     """Along the last axis, safe from overflow."""
     import numpy as np
 

@@ -96,7 +96,7 @@ def train_specialist(
     work.mkdir(parents=True, exist_ok=True)
     found: list[tuple[Vectors, list[int], Vectors]] = []
     for member in range(recipe.members):
-        encoder = Encoder(base, recipe, len(labels), recipe.seed + member)
+        encoder = Encoder(base, recipe, len(labels), recipe.seed + member, [text_of(row) for row in (*training, *others)])
         kept, held = ([row for row in training if (folds[row.id] == member) == aside] for aside in (False, True))
         if (work / f"member-{member}").exists():
             encoder.load(work / f"member-{member}")

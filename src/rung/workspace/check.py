@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rung.types import Case
 from rung.workspace import workspace as w
+from rung.workspace.specialists import encoder
 
 
 @dataclass(frozen=True)
@@ -81,3 +82,5 @@ def _check_names(ws: w.Workspace) -> None:
     if (ws.config.knowledge.default_folder or ws.config.knowledge.sources) and not ws.config.knowledge.embedder.startswith("hf:"):
         w.embedder(ws)
         w.index(ws)
+    if ws.config.project.task == "classify" and not ws.config.specialist.encoder.startswith("hf:"):
+        encoder(ws)

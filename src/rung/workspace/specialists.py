@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rung.errors import ConfigError, TuningError
 from rung.types import Case
 from rung.workspace import workspace as w
+from rung.workspace.privacy import remote
 from rung.workspace.training import writing
 from rung.workspace.workspace import Progress, Workspace
 
@@ -33,24 +34,40 @@ def specialist(
     ws: Workspace, kind: str, examples: Sequence[Case], knowledge: Knowledge | None, progress: Progress
 ) -> tuple[Specialist, Losses]:
     """The `knn` or `encoder` of the project, made if it isn't there, and its loss curve."""
-    from rung.approach.prompt import BARE
     from rung.measure.record import lines_of
+
+    made, home, other = _rows(ws, examples, knowledge), ws.home / "specialists", ws.config.project.other
+    if kind == "knn":
+        return neighbours(home, encoder(ws), made, ws.config.specialist.k, progress), ()
+    folder = trained(home, encoder(ws), made, recipe(ws), other, progress)
+    lines = {(line["member"], line["step"]): line for line in lines_of(folder / "loss.jsonl")}  # an epoch that was killed stands twice
+    losses = tuple({"step": float(step), "loss": lines[key]["loss"]} for step, key in enumerate(sorted(lines), 1))
+    return open_specialist(folder, other, ws.config.specialist.threshold), losses
+
+
+def train_encoder(ws: Workspace, progress: Progress) -> tuple[Path, dict[str, Any]]:
+    """The folder of the project's tuned encoder, trained if it isn't there, and what it tells of itself."""
+    if ws.config.project.task != "classify":
+        raise ConfigError("a specialist names labels, and this project's task is not classify", 'set task = "classify" under [project]')
+    synced = w.sync_knowledge(ws, progress) if ws.config.access.on else None
+    made = _rows(ws, w.examples(ws), synced[0] if synced else None)
+    folder = trained(ws.home / "specialists", encoder(ws), made, recipe(ws), ws.config.project.other, progress)
+    return folder, json.loads((folder / "specialist.json").read_text(encoding="utf-8"))
+
+
+def _rows(ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None) -> list[Row]:
+    """The questions as they will be asked, with their labels. ConfigError where `other` is no label."""
+    from rung.approach.prompt import BARE
     from rung.tuning.rows import no_context, rows
 
+    other = ws.config.project.other
+    if other and other not in w.labels(ws):
+        raise ConfigError(f"other is '{other}', which is no label of {ws.config.project.labels}", "add it to the labels, or mend the name")
     public = w.shown(ws, knowledge, "") if knowledge else None
     made = rows(w.told(ws, public, examples), BARE, no_context)
     if not made:
         raise TuningError("the project has no solved examples to learn from", 'add examples = "examples.jsonl" under [project]')
-    other = ws.config.project.other
-    if other and other not in w.labels(ws):
-        raise ConfigError(f"other is '{other}', which is no label of {ws.config.project.labels}", "add it to the labels, or mend the name")
-    home = ws.home / "specialists"
-    if kind == "knn":
-        return neighbours(home, _encoder(ws), made, ws.config.specialist.k, progress), ()
-    folder = trained(home, _encoder(ws), made, recipe(ws), other, progress)
-    lines = {(line["member"], line["step"]): line for line in lines_of(folder / "loss.jsonl")}  # an epoch that was killed stands twice
-    losses = tuple({"step": float(step), "loss": lines[key]["loss"]} for step, key in enumerate(sorted(lines), 1))
-    return open_specialist(folder, other, ws.config.specialist.threshold), losses
+    return made
 
 
 def recipe(ws: Workspace) -> SpecialistRecipe:
@@ -65,20 +82,24 @@ def recipe(ws: Workspace) -> SpecialistRecipe:
     )
 
 
-def _encoder(ws: Workspace) -> Embedder:
+def encoder(ws: Workspace) -> Embedder:
     from rung.knowledge.embedders import load
 
-    return load(w.located(ws, ws.config.specialist.encoder))
+    spec = ws.config.specialist.encoder
+    if ws.config.limits.private and remote(spec):
+        sentence = f"the project is private, and the encoder '{spec}' would send its questions to another machine"
+        raise ConfigError(sentence, "choose minilm or hf:<folder>, or take private out of [limits]")
+    return load(w.located(ws, spec))
 
 
-def trained(home: Path, encoder: Embedder, made: Sequence[Row], recipe: SpecialistRecipe, other: str, progress: Progress) -> Path:
+def trained(home: Path, plain: Embedder, made: Sequence[Row], recipe: SpecialistRecipe, other: str, progress: Progress) -> Path:
     """The folder of the encoder tuned on these rows. Rows that carry the label `other` teach no label and set the threshold."""
     from rung.tuning.adapters import find
     from rung.tuning.specialist import label_of, specialist_name, train_specialist
 
-    base = getattr(encoder, "folder", None)
+    base = getattr(plain, "folder", None)
     if not isinstance(base, Path):
-        raise TuningError(f"the encoder '{encoder.id}' has no weights that could be tuned", 'set encoder = "minilm" under [specialist]')
+        raise TuningError(f"the encoder '{plain.id}' has no weights that could be tuned", 'set encoder = "minilm" under [specialist]')
     _refuse_other_kinds(base)
     with (base / "model.safetensors").open("rb") as file:
         base_id = hashlib.file_digest(file, "sha256").hexdigest()
@@ -108,7 +129,8 @@ def open_specialist(folder: Path, other: str = "", threshold: float | None = Non
 
     told = json.loads((folder / "specialist.json").read_text(encoding="utf-8"))
     sums = json.loads((folder / "sums.json").read_text(encoding="utf-8"))
-    plain = minilm.open_embedder()
+    limit = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["tokens"]
+    plain = replace(minilm.open_embedder(), limit=limit)
     members = [f"member-{number}" for number in range(told["members"])]
     embedders = [replace(plain, folder=folder / one, sha256=sums[f"{one}/model.safetensors"]) for one in members]
     heads = [load_file(folder / one / "head.safetensors") for one in members]
@@ -117,7 +139,7 @@ def open_specialist(folder: Path, other: str = "", threshold: float | None = Non
     return Specialist(_name(f"encoder-{folder.name}", plain.id, cut, said), tuple(told["labels"]), shares, cut, said)
 
 
-def neighbours(home: Path, encoder: Embedder, made: Sequence[Row], k: int, progress: Progress) -> Specialist:
+def neighbours(home: Path, plain: Embedder, made: Sequence[Row], k: int, progress: Progress) -> Specialist:
     """The k nearest examples vote; their vectors are kept, so that they are computed once."""
     from safetensors.numpy import load_file, save_file
 
@@ -125,7 +147,7 @@ def neighbours(home: Path, encoder: Embedder, made: Sequence[Row], k: int, progr
     from rung.tuning.adapters import find, lineage, store
     from rung.tuning.specialist import label_of, text_of
 
-    name = _name("knn", encoder.id, [[row.id, row.hash] for row in made]).removeprefix("knn-")
+    name = _name("knn", plain.id, [[row.id, row.hash] for row in made]).removeprefix("knn-")
     labels = sorted({label_of(row) for row in made})
     folder = find(home, name)
     if folder is None:
@@ -134,12 +156,12 @@ def neighbours(home: Path, encoder: Embedder, made: Sequence[Row], k: int, progr
             work.mkdir(exist_ok=True)
             parts = []
             for at in range(0, len(made), 256):
-                parts.append(encoder.embed([text_of(row) for row in made[at : at + 256]], query=True))
+                parts.append(plain.embed([text_of(row) for row in made[at : at + 256]], query=True))
                 progress("embed examples", min(len(made), at + 256), len(made))
             save_file({str(number): part for number, part in enumerate(parts)}, work / "vectors.safetensors")
-            folder = store(work, home, name, {"specialist.json": {"encoder": encoder.id}, "rows.json": lineage(made, (), {})})
+            folder = store(work, home, name, {"specialist.json": {"encoder": plain.id}, "rows.json": lineage(made, (), {})})
     vectors = _stacked(load_file(folder / "vectors.safetensors"))
-    shares = nearest_labels(encoder, vectors, [labels.index(label_of(row)) for row in made], len(labels), k)
+    shares = nearest_labels(plain, vectors, [labels.index(label_of(row)) for row in made], len(labels), k)
     return Specialist(_name(f"knn-{name}", k), tuple(labels), shares)
 
 
