@@ -136,7 +136,7 @@ def milliseconds(encoder: Specialist, texts: Sequence[str]) -> dict[str, object]
 
 
 def clinc() -> dict[str, object]:
-    """In-scope accuracy and out-of-scope recall at the threshold that leaves most of the validation split right, its out-of-scope rows included.
+    """In-scope accuracy and out-of-scope recall at the threshold that leaves most of the validation split right.
 
     The encoder never learns an out-of-scope row, as in the threshold row of Larson et al. 2019.
     """

@@ -25,7 +25,12 @@ def row(text: str, label: str, group: str = "") -> Row:
     return Row(text, ({"role": "user", "content": text}, {"role": "assistant", "content": label}), (), group or text)
 
 
-ROWS = [row(f"{start} w{number} {end}", f"label {number}") for number in range(4) for start in ("where is", "the", "find") for end in ("w6", "w7")]
+ROWS = [
+    row(f"{start} w{number} {end}", f"label {number}")
+    for number in range(4)
+    for start in ("where is", "the", "find")
+    for end in ("w6", "w7")
+]
 OTHERS = [row("w5 w5", "none"), row("w4 w5", "none")]
 
 
