@@ -97,7 +97,7 @@ class Encoder:
         vectors = torch.from_numpy(self._apart(rows, lambda part: self.vectors(part)))
         labels = torch.tensor(gold)
         with torch.no_grad():
-            for label in range(len(self.head)):
+            for label in set(gold):  # a label whose rows are all set aside starts at 0
                 self.head[label] = torch.nn.functional.normalize(vectors[labels == label].mean(0), dim=0)
             for kept, weight in zip(self.averaged, self.weights, strict=True):
                 kept.copy_(weight)
