@@ -102,7 +102,10 @@ def costs(measured: Sequence[Measured], clusters: dict[str, str], tariff: Tariff
     questions, months = tariff.use.questions_day * DAYS, tariff.use.months
 
     def runnings(told: Tariff, table: Floats) -> list[list[Running]]:
-        return [[_running(m, row[n * COLUMNS :], told, examples, hosted and m.name not in SPECIALISTS) for row in table] for n, m in enumerate(measured)]
+        return [
+            [_running(m, row[n * COLUMNS :], told, examples, hosted and m.name not in SPECIALISTS) for row in table]
+            for n, m in enumerate(measured)
+        ]
 
     exact = [row[0] for row in runnings(tariff, means)]
     drawn = runnings(tariff, draws)
