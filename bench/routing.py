@@ -43,13 +43,11 @@ def run(small: bool = False) -> dict[str, object]:
     train, test = banking("train"), banking("test")
     print(f"{'set':<22} {'rows':>6} {'system':<12} {'accuracy':>8} {'95 % interval':>16} {'error of confidence':>20}")
     figures: dict[str, object] = {"encoder": embedders.load("minilm").id}
+    if not small:
+        figures |= compared("", train, test, recipe("banking77")) | clinc()
     for shots in SHOTS[:1] if small else SHOTS:
         figures |= compared(f"shot{shots}_", drawn(train, shots), test, recipe("shot"))
-    if small:
-        return figures
-    figures |= compared("", train, test, recipe("banking77"))
-    figures["banking77"] = figures.pop("encoder_accuracy")
-    return figures | clinc()
+    return figures
 
 
 def recipe(kind: str) -> SpecialistRecipe:
@@ -86,7 +84,7 @@ def compared(name: str, train: Pairs, test: Pairs, chosen: SpecialistRecipe) -> 
         error = calibration_error([sure for _, sure in said], right) if system == "encoder" else None
         shown = "" if error is None else f"{error:.4f}"
         print(f"{name or 'full':<22} {len(train):>6} {system:<12} {of.estimate:>8.4f} {of.low:>8.4f}-{of.high:.4f} {shown:>20}", flush=True)
-        key = f"{name}{system}" if name else {"encoder": "encoder_accuracy", "svm": "svm_banking77", "knn": "knn_banking77"}[system]
+        key = f"{name}{system}" if name else {"encoder": "banking77", "svm": "svm_banking77", "knn": "knn_banking77"}[system]
         figures |= {key: round(of.estimate, 4), f"{key}_interval": [round(of.low, 4), round(of.high, 4)]}
         figures |= {f"{name}calibration_error": round(error, 4)} if error is not None else {}
     return figures | ({} if name else milliseconds(encoder, [text for text, _ in test]))
