@@ -163,6 +163,22 @@ def freshness(
     freshness_and_show(folder, before, cases, tuple(rung or ()), as_json)
 
 
+@app.command(epilog="Example: `rung diagnose shop --answers answers.jsonl`")
+def diagnose(
+    folder: Folder = Path(),
+    rung: Annotated[str, typer.Option(help="Which rung is diagnosed.", autocompletion=_rungs)] = "rag",
+    answers: Annotated[Path | None, typer.Option(help="Recorded answers of any system, a JSON line each: id, answer, passages.")] = None,
+    endpoint: Annotated[str, typer.Option(help="Any OpenAI-compatible system: MODEL@URL.")] = "",
+    cases: Annotated[int, typer.Option(min=1, help="At most so many cases are asked.")] = 100,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why a system fails: each wrong answer replayed without a judge, the causes counted, and how far each rung could get."""
+    from rung.diagnosing import diagnose_and_show
+
+    diagnose_and_show(folder, rung, answers, endpoint, cases, workers, as_json)
+
+
 @app.command(epilog="Example: `rung cost shop --questions 10000 --months 24`")
 def cost(
     folder: Folder = Path(),

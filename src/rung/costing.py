@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rung.costs.costs import Costs, Measured, Range, costs, curve
 from rung.costs.tariff import PACKAGED, read_tariff
 from rung.errors import ConfigError, DataError
+from rung.report.money import money
 
 if TYPE_CHECKING:
     from rung.climb import Climb
@@ -130,13 +131,6 @@ def _show(found: Costs) -> None:
 
 def _right(rungs: Sequence[Any]) -> bool:
     return any(one.running.right for one in rungs)
-
-
-def money(value: float | None) -> str:
-    """Three digits, and thousands apart."""
-    if value is None:
-        return "never"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def spread(told: Range) -> str:

@@ -15,6 +15,7 @@ def write_page(told: Mapping[str, Any], path: Path) -> None:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
+    environment.filters["money"] = money
     page = environment.get_template("money.html").render(
         told=told,
         data=inert(told),
@@ -25,3 +26,10 @@ def write_page(told: Mapping[str, Any], path: Path) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(page, encoding="utf-8")
     os.replace(temporary, path)
+
+
+def money(value: float | None) -> str:
+    """Three digits, and thousands apart; None is never."""
+    if value is None:
+        return "never"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
