@@ -58,7 +58,8 @@ class Encoder:
 
         words = sorted({0, *(word for text in texts for word in self.tokenizer.encode(text).ids)})
         self.table = self.model.embeddings.word_embeddings.weight.detach().clone()
-        self.model.embeddings.word_embeddings = torch.nn.Embedding.from_pretrained(self.table[words].clone(), freeze=False)
+        kept = torch.nn.Embedding(len(words), self.table.shape[1], _weight=self.table[words].clone())
+        self.model.embeddings.word_embeddings = kept
         self.place = {word: number for number, word in enumerate(words)}
         return words
 
