@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from rung.measure.cases import question_key
+from rung.approach.question import question_key
 
 TOML = """[project]
 name = "banking77"

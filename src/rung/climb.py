@@ -20,7 +20,7 @@ from rung.errors import ModelError, TuningError
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.privacy import remote
-from rung.workspace.searching import mode, searching
+from rung.workspace.searching import mode, source
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rung.report.html import Report
 
 T = TypeVar("T")
-CLIMB, CASES, LOSSES = "climb.json", "cases.jsonl", "losses.jsonl"  # files of a run folder
+CLIMB, CASES, LOSSES, AUDIT = "climb.json", "cases.jsonl", "losses.jsonl", "audit.json"  # files of a run folder
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Parts:
     workers: int | None
     models: dict[str, tuple[ChatModel, tuple[dict[str, float], ...]]] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    audits: dict[str, Path] = field(default_factory=dict)  # of the rows behind each tuned model
 
 
 def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None) -> Climb:
@@ -112,8 +113,12 @@ def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
     """The named rung, ready to answer. Trains its adapter where there is none yet."""
     rung = LADDER[name]
     policy = w.policy(parts.ws, measured=measured) if rung.source in ("everything", "search") else Policy()
-    style = BARE if name in SPECIALISTS else w.style(parts.ws)
-    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, w.settings(parts.ws), policy)
+    settings = w.settings(parts.ws)
+    if name in SPECIALISTS:
+        return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), BARE, settings, policy)
+    style, rewrite = w.style(parts.ws), parts.ws.config.prompt.rewrite
+    judge = w.entailment(parts.ws) if policy.unsupported != "keep" else None
+    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, judge, rewrite)
 
 
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
@@ -125,9 +130,10 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
 
             parts.models[name] = specialist(parts.ws, name, parts.examples, parts.knowledge, parts.progress)
         else:
-            from rung.workspace.training import train_adapter
+            from rung.workspace.training import audited, train_adapter
 
             adapter, losses = train_adapter(parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=name == "raft")
+            parts.audits[name] = audited(adapter)
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
 
@@ -144,7 +150,7 @@ def _open_source(parts: Parts, name: str) -> Source:
     if name == "nearest":
         return _nearest(parts)
     assert parts.knowledge is not None, "unavailable() is asked first"
-    return Everything(parts.knowledge) if name == "everything" else searching(parts.ws, parts.knowledge)
+    return Everything(parts.knowledge) if name == "everything" else source(parts.ws, parts.knowledge)
 
 
 def _nearest(parts: Parts) -> Nearest:
@@ -183,6 +189,7 @@ def _too_long(parts: Parts) -> str:
 def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
     from rung.measure.evaluate import evaluate, evaluation_key
     from rung.measure.summary import not_run, summarise
+    from rung.workspace.auditing import put_audit
 
     reason = stages.timed("open", lambda: unavailable(parts, name))
     if reason:
@@ -191,6 +198,7 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
         stages.timed("open" if LADDER[name].model == "base" else "train", lambda: _model(parts, LADDER[name].model))
     except TuningError as error:  # the other rungs can still be measured
         return Measured(not_run(name, f"{error.message}; {error.hint}"))
+    put_audit(parts.audits.get(LADDER[name].model), folder / name / AUDIT)
     ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
     pairs = stages.timed(
         "answer",
@@ -238,6 +246,8 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
         "seed": str(ws.config.project.seed),
         "rung": version("rung"),
     }
+    live = [one.name for one in ws.config.knowledge.also if one.kind != "project"]
+    facts |= {"live": f"{', '.join(live)}; no version, each answer records a hash of what came back"} if live else {}
     return facts | {"python": python_version(), "machine": f"{machine()}, {os.cpu_count()} cores"}
 
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 from rung.approach.approach import Approach, answer_all
 from rung.approach.prompt import PromptStyle, cited
 from rung.approach.source import Context, Nothing
+from rung.circumstances import circumstances
 from rung.errors import ConfigError, DataError
 from rung.measure.diagnose import Diagnosis, Replays, content, diagnosis
+from rung.measure.warn import warnings
 from rung.types import Answer, Case, Hit, Passage, Score
 from rung.workspace import workspace as w
 from rung.workspace.workspace import Progress, Workspace, silent
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from rung.measure.score import Task
 
 REWORDINGS = ("Please tell me: {0}", "I would like to know the following. {0}", "{0} Answer only this.")
-
 Pairs = list[tuple[Answer, Score]]
 
 
@@ -83,7 +84,8 @@ def diagnose(
     asked = [case for case in chosen if case.id in scores]
     failed = [case for case in asked if scores[case.id].primary < 1]
     replays = _replayed(parts, system, failed, scores, said, task)
-    return diagnosis(asked, {case: score.primary for case, score in scores.items()}, replays, ws.config.project.seed)
+    found = diagnosis(asked, {case: score.primary for case, score in scores.items()}, replays, ws.config.project.seed)
+    return replace(found, warnings=tuple(warnings(circumstances(parts, found, asked, said))))
 
 
 def diagnose_and_show(folder: Path, rung: str, answers: Path | None, endpoint: str, most: int, workers: int | None, as_json: bool) -> None:

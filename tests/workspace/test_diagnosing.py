@@ -83,6 +83,7 @@ def test_a_file_of_answers_is_enough_for_a_first_report(shop: Path) -> None:
         "even": "doubtful",
     }
     assert (found.asked, found.right.estimate) == (7, pytest.approx(1 / 7))
+    assert "fits one prompt" in {one.name for one in found.warnings}
 
 
 def test_the_terminal_and_the_json_say_the_same(shop: Path) -> None:
@@ -137,4 +138,5 @@ def test_a_rung_is_replayed_and_a_second_run_asks_nothing(tmp_path: Path) -> Non
     records = {path: path.stat().st_mtime_ns for path in leaflet.glob(".rung/diagnoses/*/answers.jsonl")}
     assert records
     assert diagnose(ws, most=6) == found
+    assert "no baseline" not in {one.name for one in found.warnings}  # nothing was climbed yet
     assert {path: path.stat().st_mtime_ns for path in leaflet.glob(".rung/diagnoses/*/answers.jsonl")} == records

@@ -17,7 +17,8 @@ from rung.errors import DataError, KnowledgeError
 from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
-from rung.knowledge.chunk import chunk, searchable
+from rung.knowledge.chunk import searchable
+from rung.knowledge.chunkers import chunker
 from rung.knowledge.embedded import forget, remember, remembered
 from rung.knowledge.fold import folded
 from rung.knowledge.fusion import fused, fusion
@@ -55,12 +56,14 @@ class Knowledge:
     state: State
     only: Filter = ALL
     keep_days: float = 30  # how long earlier states can be opened again
+    chunker: str = "structure"
+    ocr: str = ""  # languages of scanned pages, where they are read
 
     @property
     def version(self) -> str:
         """16 hex digits that name documents, embedder, chunking and what may be seen, whatever order or history led here."""
         held = sorted((path, held.hash) for path, held in self.state.documents.items())
-        told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED]
+        told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED, *_made(self.chunker, self.ocr)]
         return _named(told if self.only == ALL else [*told, *self._seen()])
 
     @property
@@ -103,19 +106,27 @@ class Knowledge:
         return Document(path, text, held.title, digest, held.meta)
 
 
-def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passage_tokens: int = 200, keep_days: float = 30) -> Knowledge:
-    """The knowledge kept under `folder`, or an empty one; each embedder, index and passage length has its own place there.
+def open_knowledge(
+    folder: Path,
+    embedder: Embedder,
+    index: str = "lance",
+    passage_tokens: int = 200,
+    keep_days: float = 30,
+    chunker: str = "structure",
+    ocr: str = "",
+) -> Knowledge:
+    """The knowledge kept under `folder`, or an empty one; each embedder, index and way to make passages has its own place there.
 
     `passage_tokens` is the longest passage in the embedder's tokens; earlier states can be opened again for `keep_days`.
     Raises KnowledgeError where what is kept is damaged.
     """
     longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
     stored_as = getattr(embedder, "stored_as", embedder.id)  # two embedders may differ in the questions alone
-    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT])
+    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT, *_made(chunker, ocr)])
     while True:
         state = read_state(home)
         try:
-            return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state, keep_days=keep_days)
+            return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state, ALL, keep_days, chunker, ocr)
         except KnowledgeError:
             if read_state(home) == state:  # else a commit has replaced and cleaned the state while we were opening it
                 raise
@@ -236,7 +247,8 @@ def _change(
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
     if any(not document.text for document in fresh):  # told unchanged, but another process removed it since
         raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
-    passages = [passage for document in fresh for passage in chunk(document, knowledge.embedder.count, knowledge.passage_tokens)]
+    cut = chunker(knowledge.chunker)
+    passages = [passage for document in fresh for passage in cut(document, knowledge.embedder.count, knowledge.passage_tokens)]
     vectors = _vectors(knowledge, gone, passages, progress)
     same, rows = knowledge.index.stored(relabelled)
     documents = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
@@ -304,3 +316,8 @@ def _refresh(knowledge: Knowledge) -> None:
 
 def _named(told: object) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def _made(chunker: str, ocr: str) -> list[str]:
+    """What makes other passages of the same documents; nothing where both are as usual, so that their names stay."""
+    return [*([f"chunker={chunker}"] if chunker != "structure" else []), *([f"ocr={ocr}"] if ocr else [])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rung.measure.warn import Warning
 from rung.types import Case, Interval, Score
 
 CLASSES = {
@@ -86,6 +87,7 @@ class Diagnosis:
     shares: tuple[Share, ...]  # the most frequent first
     reaches: tuple[Reach, ...]
     first: str  # what to do first
+    warnings: tuple[Warning, ...] = ()
 
 
 def right(score: Score | None) -> bool:

@@ -28,6 +28,8 @@ def show(found: Diagnosis, name: str) -> None:
         for reach in found.reaches:
             reaches.add_row(reach.rung, _spread(reach.share))
         console.print(reaches, highlight=False)
+    for warning in found.warnings:
+        print(f"warning: {warning.name}: {warning.found}; {warning.do}")
     print(f"first: {found.first}")
 
 

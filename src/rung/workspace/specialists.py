@@ -58,13 +58,14 @@ def train_encoder(ws: Workspace, progress: Progress) -> tuple[Path, dict[str, An
 def _rows(ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None) -> list[Row]:
     """The questions as they will be asked, with their labels. ConfigError where `other` is no label."""
     from rung.approach.prompt import BARE
+    from rung.tuning.audit.personal import cleaned
     from rung.tuning.rows import no_context, rows
 
     other = ws.config.project.other
     if other and other not in w.labels(ws):
         raise ConfigError(f"other is '{other}', which is no label of {ws.config.project.labels}", "add it to the labels, or mend the name")
     public = w.shown(ws, knowledge, "") if knowledge else None
-    made = rows(w.told(ws, public, examples), BARE, no_context)
+    made = cleaned(rows(w.told(ws, public, examples), BARE, no_context), ws.config.tuning.personal_data)
     if not made:
         raise TuningError("the project has no solved examples to learn from", 'add examples = "examples.jsonl" under [project]')
     return made

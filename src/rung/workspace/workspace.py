@@ -16,6 +16,7 @@ from rung.types import Case, ChatModel, Embedder, Settings
 from rung.workspace.privacy import kept_away, remote
 
 if TYPE_CHECKING:
+    from rung.approach.entailment import Entailment
     from rung.approach.policy import Policy
     from rung.approach.prompt import PromptStyle
     from rung.knowledge.access import Lists
@@ -149,15 +150,21 @@ def places(ws: Workspace) -> list[Place]:
     from rung.sources import FolderSource, RowsSource
 
     settings, found = ws.config.knowledge, []
+    ocr = settings.ocr_languages
+    if ocr:
+        from rung.knowledge.readers.ocr import check
+
+        check(ocr)
+    version = f"{VERSION} ocr={ocr}" if ocr else VERSION
     if settings.default_folder:
         source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
-        origin = open_origin(source, ws.folder, ws.home)
-        found.append(Place("", origin, f"{VERSION} {settings.default_folder}", apart=_own_files(ws, source.path)))
+        origin = open_origin(source, ws.folder, ws.home, ocr)
+        found.append(Place("", origin, f"{version} {settings.default_folder}", apart=_own_files(ws, source.path)))
     for one in settings.sources:
         if isinstance(one, RowsSource) and (ws.folder / one.path).name in _own_files(ws, str(Path(one.path).parent)):
             raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
-        told = sha256(f"{VERSION} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
-        origin = open_origin(one, ws.folder, ws.home / "knowledge")
+        told = sha256(f"{version} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
+        origin = open_origin(one, ws.folder, ws.home / "knowledge", ocr)
         found.append(Place(one.name, origin, told, one.every, _own_files(ws, getattr(one, "path", ""))))
     return found
 
@@ -216,7 +223,8 @@ def held_knowledge(ws: Workspace) -> Knowledge:
     from rung.knowledge.knowledge import open_knowledge
 
     settings = ws.config.knowledge
-    return open_knowledge(ws.home / "knowledge", embedder(ws), index(ws), settings.passage_tokens, settings.keep_days)
+    making = (settings.chunker, settings.ocr_languages)
+    return open_knowledge(ws.home / "knowledge", embedder(ws), index(ws), settings.passage_tokens, settings.keep_days, *making)
 
 
 def lists(ws: Workspace) -> Lists | None:
@@ -300,6 +308,14 @@ def policy(ws: Workspace, *, measured: bool) -> Policy:
     return Policy(answer.unsupported, answer.refusal, tuple(sorted(set(re.findall(r"[A-Za-z]{3,}", ws.config.project.form)))))
 
 
+def entailment(ws: Workspace) -> Entailment | None:
+    """The model that judges sentences after they were checked by words; None where none is named."""
+    from rung.approach.entailment import load
+
+    name = ws.config.answer.entailment
+    return load(located(ws, name)) if name else None
+
+
 def task(ws: Workspace, held_out: Sequence[Case]) -> Task:
     """What a right answer is, checked against the cases."""
     from rung.measure.score import make_task
@@ -329,5 +345,5 @@ def recipe(ws: Workspace) -> Recipe:
     """How adapters are trained."""
     from rung.tuning.recipe import Recipe
 
-    chosen = ws.config.tuning.model_dump(exclude={"gold_probability"})
+    chosen = ws.config.tuning.model_dump(exclude={"gold_probability", "personal_data", "allow"})
     return Recipe(seed=ws.config.project.seed, **chosen)
