@@ -21,7 +21,7 @@ cases = "cases.jsonl"
 examples = "examples.jsonl"
 labels = "labels.json"
 bar = 0.8
-rungs = ["prompt", "few-shot", "tuned"]
+rungs = ["knn", "encoder", "prompt", "few-shot", "tuned"]
 
 [model]
 name = "bundled:tiny"

@@ -155,14 +155,17 @@ def train(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.", autocompletion=_trained)] = "tuned",
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
+    specialist: Annotated[bool, typer.Option("--specialist", help="Train the rung encoder of a classify project instead.")] = False,
     allow: Annotated[list[str] | None, typer.Option(help="Train in spite of this finding; repeatable.", metavar="FINDING")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
-    from rung.show import train_and_show, tune_and_show
+    from rung.show import specialise_and_show, train_and_show, tune_and_show
 
     if embedder:
         tune_and_show(folder, as_json)
+    elif specialist:
+        specialise_and_show(folder, as_json)
     else:
         train_and_show(folder, rung, as_json, tuple(allow or ()))
 

@@ -31,6 +31,7 @@ class ProjectConfig(Section):
     bar: float = Field(0.8, ge=0, le=1, description="share of cases that must be right in facts and form")
     form: str = Field("", description="regular expression that a whole answer must match")
     labels: str = Field("", description="JSON file with the list of labels, for `classify`")
+    other: str = Field("", description="the label of what fits no other, for `classify`: specialists say it where they are unsure")
     json_schema: str = Field("", description="JSON Schema file, for `extract`")
     rungs: tuple[str, ...] = Field((), description="rungs to climb; empty means all that apply")
     seed: int = Field(0, description="seed of every random choice")
@@ -168,6 +169,26 @@ class TuningConfig(Section):
     gold_probability: float = Field(0.8, ge=0, le=1, description="raft: how often the gold passage is in the context")
 
 
+class SpecialistConfig(Section):
+    """The rungs `knn` and `encoder` of a `classify` project."""
+
+    encoder: str = Field(
+        "minilm", description="what turns questions into vectors: minilm, or hf:<name or folder> of a BERT with mean pooling"
+    )
+    members: int = Field(
+        1, ge=1, le=10, description="encoders tuned on different folds, whose scores are averaged; each costs its own time"
+    )
+    epochs: int = Field(10, ge=1, description="passes over the examples")
+    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate of the highest layer")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="arithmetic of training; auto is bf16 where the processor has it"
+    )
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="confidence below which no label is named; unset, examples with the label `other` decide it"
+    )
+    k: int = Field(10, ge=1, description="knn: the nearest examples that vote")
+
+
 class LimitsConfig(Section):
     """What the winner must also meet; unset means no limit."""
 
@@ -196,6 +217,7 @@ class Config(Section):
     prompt: PromptConfig = PromptConfig()
     answer: AnswerConfig = AnswerConfig()
     tuning: TuningConfig = TuningConfig()
+    specialist: SpecialistConfig = SpecialistConfig()
     limits: LimitsConfig = LimitsConfig()
     prices: PricesConfig = PricesConfig()
 

@@ -183,6 +183,26 @@ def train_and_show(folder: Path, rung: str, as_json: bool, allow: Sequence[str] 
         print(f"adapter: {adapter}")
 
 
+def specialise_and_show(folder: Path, as_json: bool) -> None:
+    """Train the encoder of a `classify` project and say how well it did on the rows set aside."""
+    from rung.workspace.specialists import train_encoder
+
+    with progress(quiet=as_json) as bar:
+        made, told = train_encoder(open_workspace(folder), bar)
+    if as_json:
+        print_json({"specialist": str(made)} | told)
+        return
+    scores = told["scores"]
+    print(f"specialist: {made}")
+    print(f"{scores['accuracy']:.1%} right on {scores['rows']} examples set aside, calibration error {scores['calibration_error']:.3f}")
+    if scores["others"]:
+        print(
+            f"below a confidence of {told['threshold']:.2f} it names no label: {scores['others_told']:.0%} of the {scores['others']} ",
+            end="",
+        )
+        print(f"examples that fit none, {1 - scores['answered']:.1%} of the others")
+
+
 def tune_and_show(folder: Path, as_json: bool) -> None:
     """Train the embedder and say what it gained and how to use it."""
     from rung.workspace.embedding import tune_embedder

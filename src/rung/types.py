@@ -145,12 +145,13 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model said to one prompt. `finish` is "stop" or "length"."""
+    """What a model said to one prompt. `finish` is "stop" or "length"; `confidence` in [0, 1] where the model knows it."""
 
     text: str
     usage: Usage
     seconds: float
     finish: str = "stop"
+    confidence: float | None = None
 
 
 class ChatModel(Protocol):
@@ -237,6 +238,7 @@ class Answer:
     generation_seconds: float = 0.0
     made_by: Mapping[str, str] = field(default_factory=dict)  # approach, model, prompt, knowledge, settings → hash
     sentences: tuple[Sentence, ...] = ()  # where the policy on what is unsupported had them checked
+    confidence: float | None = None  # the calibrated probability of a specialist's label
     query: str = ""  # what was searched for, where that is not the question as it was asked
 
 

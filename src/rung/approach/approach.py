@@ -92,6 +92,7 @@ def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
         retrieval_seconds=asked.seconds,
         generation_seconds=reply.seconds + asked.query.seconds,
         sentences=sentences,
+        confidence=reply.confidence,
         made_by=approach.made_by | {"approach": approach.id} | {f"live {name}": told for name, told in asked.live.items()},
         query="" if asked.query.text == asked.question else asked.query.text,
     )

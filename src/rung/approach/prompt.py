@@ -23,6 +23,10 @@ class PromptStyle:
 
     system: str = "Answer the question from the passages."
     cite: bool = True
+    before: str = "Question: "  # stands before every question
+
+
+BARE = PromptStyle("", cite=False, before="")  # the question and nothing else, for models that were made for one task
 
 
 def render(
@@ -35,9 +39,9 @@ def render(
     system = f"{style.system} {CITE}".strip() if hits and style.cite else style.system
     messages: list[Message] = [{"role": "system", "content": system}] if system else []
     for asked, answered in shots:
-        messages += [{"role": "user", "content": f"Question: {asked}"}, {"role": "assistant", "content": answered}]
+        messages += [{"role": "user", "content": f"{style.before}{asked}"}, {"role": "assistant", "content": answered}]
     passages = "\n\n".join(f"[{number}] {passage(hit)}" for number, hit in enumerate(hits, 1))
-    ask = f"Question: {question}"
+    ask = f"{style.before}{question}"
     return [*messages, *history, {"role": "user", "content": f"{passages}\n\n{ask}" if hits else ask}]
 
 

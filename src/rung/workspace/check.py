@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rung.types import Case
 from rung.workspace import workspace as w
 from rung.workspace.beside import besides
+from rung.workspace.specialists import encoder
 from rung.workspace.workspace import Progress, silent
 
 if TYPE_CHECKING:
@@ -91,3 +92,5 @@ def _check_names(ws: w.Workspace) -> None:
         w.embedder(ws)
         w.index(ws)
     besides(ws)
+    if ws.config.project.task == "classify" and not ws.config.specialist.encoder.startswith("hf:"):
+        encoder(ws)

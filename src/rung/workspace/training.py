@@ -76,7 +76,7 @@ def train_adapter(
         done = audit_rows(ws, ready.solved, ready.made, validation, progress)
         documents, what = (public.documents(), "train raft") if raft and public else ({}, "train tuned")
         bar = partial(progress, what)
-        with _writing(adapters):
+        with writing(adapters):
             folder = train(base_folder(ws.config.model.name, ws.folder), training, validation, recipe, adapters, documents, base, bar)
         keep_audit(done, audited(folder))
     by_step = {line["step"]: line for line in lines_of(folder / "loss.jsonl")}  # steps after the checkpoint before a kill stand twice
@@ -89,7 +89,7 @@ def audited(adapter: Path) -> Path:
 
 
 @contextmanager
-def _writing(adapters: Path) -> Iterator[None]:
+def writing(adapters: Path) -> Iterator[None]:
     """Hold the one lock for training, and tell a full disk from a fault: torch and safetensors don't raise OSError for it."""
     from filelock import FileLock, Timeout
     from safetensors import SafetensorError
