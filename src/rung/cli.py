@@ -108,6 +108,9 @@ def synthesize(
 def index(
     folder: Folder = Path(),
     explain: Annotated[str, typer.Option(help="A question: show each passage's ranks and scores, and why it was found or not.")] = "",
+    ray: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Do the work on a Ray cluster: HOST:PORT, auto, or local to start one here.")
+    ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
     listen: Annotated[str, typer.Option(help="Stay and take documents by HTTP at this address until Ctrl-C.", metavar="HOST:PORT")] = "",
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
@@ -125,9 +128,9 @@ def index(
 
         take(folder, listen)
     elif watch:
-        watch_and_show(folder, as_json)
+        watch_and_show(folder, as_json, ray)
     else:
-        index_and_show(folder, as_json, explain)
+        index_and_show(folder, as_json, explain, ray)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')

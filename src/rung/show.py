@@ -69,7 +69,7 @@ def print_json(value: object) -> None:
     print(json.dumps(plain, ensure_ascii=False, indent=1, default=str))
 
 
-def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
+def index_and_show(folder: Path, as_json: bool, question: str = "", ray: str = "") -> None:
     """Sync the index and say what changed and how it is searched; with a question, why each passage is found or not."""
     from rung.knowledge.choice import read_choice
     from rung.knowledge.explain import explain
@@ -77,7 +77,7 @@ def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
 
     ws = open_workspace(folder)
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(ws, bar, fresh=True)
+        synced = sync_knowledge(ws, bar, fresh=True, ray=ray)
     if synced is None:
         raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
     knowledge, report = synced
@@ -116,10 +116,12 @@ def _show_explanation(explanation: Explanation) -> None:
             print(f"       copies of it: {', '.join(row.hit.folded)}")
 
 
-def watch_and_show(folder: Path, as_json: bool) -> None:
+def watch_and_show(folder: Path, as_json: bool, ray: str = "") -> None:
     """Sync at once and after every change, and say each time what changed; an error is told and does not end it."""
     from rung.workspace.watching import changes
 
+    if ray:
+        raise ConfigError("--watch follows changes on this machine alone", "leave out --ray; index with it once, before")
     index_and_show(folder, as_json)
     sys.stdout.flush()
     for _ in changes(open_workspace(folder)):

@@ -52,7 +52,8 @@ def audit_rows(
     from rung.tuning.audit.audit import refuse
 
     _, places, found = read_examples(ws)
-    about = About(w.cases(ws), places, found, {}, frozenset(row.id for row in validation))
+    cases = [] if ws.part else w.cases(ws)  # what is kept apart, such as freshness, teaches held-out questions on purpose
+    about = About(cases, places, found, {}, frozenset(row.id for row in validation))
     done = _audit(ws, examples, made, about, "", progress)
     refuse(done, f"`rung check {ws.folder}`")
     return done
