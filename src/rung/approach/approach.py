@@ -78,8 +78,14 @@ def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
         retrieval_seconds=asked.seconds,
         generation_seconds=reply.seconds,
         sentences=checked,
-        made_by=approach.made_by | {"approach": approach.id},
+        made_by=approach.made_by | {"approach": approach.id} | _adapter(approach.model),
     )
+
+
+def _adapter(model: ChatModel) -> dict[str, str]:
+    """The name of the adapter that spoke; it is part of the model's id, and here for those who look for it."""
+    name = str(getattr(model, "adapter", ""))[:16]
+    return {"adapter": name} if name else {}
 
 
 def answer_all(approach: Approach, questions: Sequence[str]) -> Iterator[tuple[int, Answer]]:

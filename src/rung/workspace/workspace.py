@@ -165,7 +165,7 @@ def places(ws: Workspace) -> list[Place]:
 def _own_files(ws: Workspace, path: str) -> frozenset[str]:
     """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
     project, root = ws.config.project, (ws.folder / path).resolve()
-    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema)
+    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema, ws.config.tuning.general)
     own = [(ws.folder / name).resolve() for name in names if name]
     tops = [root, *(parent for parent in (root, *root.parents) if (parent / ".git").exists())][:2]
     return frozenset(file.relative_to(top).as_posix() for top in tops for file in own if file.is_relative_to(top))
@@ -329,5 +329,5 @@ def recipe(ws: Workspace) -> Recipe:
     """How adapters are trained."""
     from rung.tuning.recipe import Recipe
 
-    chosen = ws.config.tuning.model_dump(exclude={"gold_probability"})
+    chosen = ws.config.tuning.model_dump(exclude={"gold_probability", "general", "forgetting"})
     return Recipe(seed=ws.config.project.seed, **chosen)
