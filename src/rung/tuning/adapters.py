@@ -64,8 +64,8 @@ def block(folder: Path, why: str) -> None:
 
 def verify(folder: Path) -> None:
     """DataError where a file differs from the sum taken when the adapter was made."""
-    sums = json.loads((folder / "sums.json").read_text(encoding="utf-8"))
-    for name, expected in sums.items():
+    taken = json.loads((folder / "sums.json").read_text(encoding="utf-8"))
+    for name, expected in taken.items():
         path = folder / name
         if not path.exists() or _sum(path) != expected:
             raise DataError(f"the adapter {folder.name} was changed: {name}", f"delete {folder} and train it again")
@@ -82,8 +82,7 @@ def store(temporary: Path, adapters: Path, makings: str, files: Mapping[str, Any
         files = {file: _joined(told(target, file), value) for file, value in files.items()}
     for file, value in files.items():
         (temporary / file).write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
-    sums = {path.name: _sum(path) for path in sorted(temporary.iterdir()) if path.is_file()}
-    (temporary / "sums.json").write_text(json.dumps(sums, indent=1), encoding="utf-8")
+    (temporary / "sums.json").write_text(json.dumps(sums(temporary), indent=1), encoding="utf-8")
     if target.exists():
         shutil.rmtree(target)
     os.replace(temporary, target)
@@ -108,6 +107,11 @@ def lineage(training: Sequence[Row], validation: Sequence[Row], documents: Mappi
         "documents": {path: documents.get(path, "") for path in behind},
         "behind": {row.id: {"documents": row.documents, "passages": row.passages} for row in rows},
     }
+
+
+def sums(folder: Path) -> dict[str, str]:
+    """sha256 of every file below a folder, by its path there."""
+    return {path.relative_to(folder).as_posix(): _sum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _sum(path: Path) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError, DataError
-from rung.models.folder import check_adapter
-from rung.tuning.adapters import finished, verify
+from rung.models.folder import BLOCKED, check_adapter
+from rung.tuning.adapters import finished, told, verify
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import Move, move, moves, standing
 from rung.workspace.workspace import Workspace
@@ -116,11 +116,14 @@ def stack(done: Sequence[Move]) -> list[Move]:
     return held
 
 
+def trained_rung(folder: Path) -> str:
+    """The rung that an adapter was trained for: raft where passages stood in its prompts, else tuned."""
+    behind = told(folder, "rows.json").get("behind", {})
+    return "raft" if any(":" in passage.rpartition("/")[2] for row in behind.values() for passage in row["passages"]) else "tuned"
+
+
 def blocked(folder: Path) -> str:
     """Why an adapter may not be served; "" where it may."""
-    from rung.models.folder import BLOCKED
-    from rung.tuning.adapters import told
-
     return str(told(folder, BLOCKED).get("why", "it is blocked")) if (folder / BLOCKED).exists() else ""
 
 

@@ -55,7 +55,7 @@ def promote(
     """
     labels.check_label(label)
     folder, before = labels.servable(ws, name), standing(ws.home, label)
-    rung = rung or (before.rung if before else "") or "tuned"
+    rung = rung or (before.rung if before else "") or labels.trained_rung(folder)
     if before and before.adapter == folder.name:
         raise ConfigError(f"'{label}' stands on {folder.name} already", "name another adapter, or another label")
     gate = measured(ws, folder, labels.folder_of(ws, before.adapter) if before else None, rung, progress)
