@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from rung import cli_adapters
 from rung.errors import RungError
 
 app = typer.Typer(
@@ -96,6 +97,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="Which rung answers.", autocompletion=_rungs)] = "rag",
+    adapter: Annotated[str, typer.Option(help="Answer with this adapter: a label, or the beginning of a hash.")] = "",
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
@@ -104,7 +106,7 @@ def ask(
     """Answer one question, streamed, and show the sources."""
     from rung.show import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`")
@@ -158,6 +160,11 @@ def freshness(
     from rung.show import freshness_and_show
 
     freshness_and_show(folder, before, cases, tuple(rung or ()), as_json)
+
+
+app.add_typer(cli_adapters.app, name="adapters")
+app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
+app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, DataError, RungError
 from rung.report.terminal import counted
-from rung.workspace.workspace import Progress, open_workspace
+from rung.workspace.workspace import Progress, answering_with, open_workspace
 
 if TYPE_CHECKING:
     from rung.climb import Climb
@@ -178,7 +178,9 @@ def _show_sync(report: SyncReport, version: str) -> None:
     print(f"knowledge: {version}")
 
 
-def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = (), at: str = "") -> None:
+def ask_and_show(
+    folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = (), at: str = "", adapter: str = ""
+) -> None:
     """Answer as it is spoken, then the sources it stands on."""
     from rung.approach.approach import answer_stream
     from rung.approach.source import Everything, Search
@@ -188,7 +190,7 @@ def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: st
     with progress(quiet=as_json) as bar:
         if not question.strip():
             raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
-        ready = open_rung(open_workspace(folder, user, where, at), rung, bar)
+        ready = open_rung(answering_with(open_workspace(folder, user, where, at), adapter), rung, bar)
     knowledge = ready.source.knowledge if isinstance(ready.source, Search | Everything) else None
     started = False
     question = question.encode(errors="surrogateescape").decode(errors="replace")  # a shell may pass bytes that are not UTF-8

@@ -62,6 +62,14 @@ def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: 
     return Workspace(folder, config, user, tuple(where), at)
 
 
+def answering_with(ws: Workspace, adapter: str) -> Workspace:
+    """The project with an adapter, by label or hash, in place of the one that its configuration names; "" changes nothing."""
+    if not adapter:
+        return ws
+    model = ws.config.model.model_copy(update={"adapter": adapter})
+    return replace(ws, config=ws.config.model_copy(update={"model": model}))
+
+
 def cases(ws: Workspace) -> list[Case]:
     """The held-out cases, in order of id; labels outside the list are refused."""
     from rung.measure.cases import check_labels, read_cases
