@@ -92,7 +92,7 @@ def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (),
     check_rungs(rungs)
     cases, examples = w.cases(ws), w.examples(ws)
     w.task(ws, cases)
-    model = stages.timed("open", lambda: w.base_model(ws, named_adapter(ws), workers))  # what is wrong with it is said before hours of indexing
+    model = stages.timed("open", lambda: w.base_model(ws, named_adapter(ws), workers))  # what is wrong is said before hours of indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
     parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())})
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
@@ -296,7 +296,7 @@ def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach
     model = w.base_model(ws, adapter)
     synced = w.sync_knowledge(ws, progress)
     ready = ("base", "tuned", "raft") if adapter else ("base",)  # an adapter that was named answers on the trained rungs too
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, None, {one: (model, ()) for one in ready})
+    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, None, dict.fromkeys(ready, (model, ())))
     reason = unavailable(parts, name)
     if reason:
         able = [rung for rung in LADDER if not unavailable(parts, rung)]

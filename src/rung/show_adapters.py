@@ -101,7 +101,10 @@ def _show_gate(gate: Gate) -> None:
     print(f"held-out cases ({gate.rung}, {gained.n}): {before} {gate.scores[0]:.3f}, {gate.candidate} {gate.scores[1]:.3f}")
     print(f"  {gained.estimate:+.3f}, 95 % interval {gained.low:+.3f} to {gained.high:+.3f}, p = {gate.held_out.p:.3g}")
     first, second = gate.general_loss
-    print(f"general set ({gate.general.difference.n}): loss {first:.3f} before, {second:.3f} after; score {gate.general_scores[0]:.3f}", end="")
+    print(
+        f"general set ({gate.general.difference.n}): loss {first:.3f} before, {second:.3f} after; score {gate.general_scores[0]:.3f}",
+        end="",
+    )
     print(f" before, {gate.general_scores[1]:.3f} after")
     for reason in gate.refused:
         print(f"  against it: {reason}")
@@ -119,10 +122,11 @@ def show_difference(folder: Path, first: str, second: str, as_json: bool) -> Non
     for what, table in (("settings", found.settings), ("scores", found.scores)):
         for key, (one, other) in table.items():
             print(f"  {what}: {key} {one} → {other}")
-    for what, rows in (("rows", (found.rows_only_first, found.rows_only_second, found.rows_changed)),
-                       ("documents", (found.documents_only_first, found.documents_only_second, found.documents_changed))):  # fmt: skip
-        counts = [f"{len(names)} {how} ({_some(names)})" for how, names in zip(("only in the first", "only in the second", "changed"), rows, strict=True) if names]
-        if counts:
+    rows = found.rows_only_first, found.rows_only_second, found.rows_changed
+    documents = found.documents_only_first, found.documents_only_second, found.documents_changed
+    for what, kinds in (("rows", rows), ("documents", documents)):
+        said = zip(("only in the first", "only in the second", "changed"), kinds, strict=True)
+        if counts := [f"{len(names)} {how} ({_some(names)})" for how, names in said if names]:
             print(f"  {what}: {', '.join(counts)}")
     if any(one is not None for one in found.held_out):
         print(f"  held-out score at the last promotion: {found.held_out[0]} → {found.held_out[1]}")
@@ -164,7 +168,7 @@ def export_and_show(folder: Path, name: str, to: Path, kind: str, quantised: str
         return
     found = done.agreement
     print(f"{done.format} of {done.adapter} in {done.folder}: {', '.join(done.files)}")
-    print(f"  {found.same:.1%} of {counted(found.cases, 'answer')} the adapter's own, what comes first diverges by {found.divergence:.2g} nats")
+    print(f"  {found.same:.1%} of {counted(found.cases, 'answer')} the adapter's own; first tokens diverge by {found.divergence:.2g} nats")
     print(f"  score {found.scores[1]:.3f}, the adapter's {found.scores[0]:.3f}")
 
 
@@ -172,7 +176,8 @@ def forget_and_show(
     folder: Path, documents: Sequence[str], subject: str, delete: bool, ignore: bool, retrain: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Forget, and say what went, what is blocked, and where the certificate lies."""
-    from rung.workspace.forgetting import Request, forget, plan
+    from rung.workspace.forgetting import forget
+    from rung.workspace.to_forget import Request, plan
 
     ws, asked = open_workspace(folder), Request(tuple(documents), subject, delete, ignore, retrain)
     if dry_run:

@@ -26,7 +26,9 @@ def write_gguf_lora(adapter: Path, base: Path, file: Path) -> Path:
         raise MissingExtra("writing GGUF", "gguf") from error
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     if config.get("model_type") != "llama":
-        raise ModelError(f"only adapters of models of type llama are written as GGUF, this is {config.get('model_type')}", "merge it instead")
+        raise ModelError(
+            f"only adapters of models of type llama are written as GGUF, this is {config.get('model_type')}", "merge it instead"
+        )
     alpha = float(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["lora_alpha"])
     held, heads = base_weights(base), key_heads(config)
     part = file.with_name(f"{file.name}.part")

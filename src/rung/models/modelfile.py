@@ -69,4 +69,4 @@ def _rendered(tokenizer: Any, roles: list[str], *, opened: bool = False) -> str:
 
 
 def _untold() -> ModelError:
-    return ModelError("this chat template can't be told in Ollama's language", "serve the file with llama.cpp, which reads the template itself")
+    return ModelError("the chat template can't be told in Ollama's language", "serve the file with llama.cpp, which reads it as it is")

@@ -178,13 +178,12 @@ def open_llama_cpp(file: Path, adapter: Path | None = None, threads: int = 0) ->
 
 def open_transformers(folder: Path, adapter: Path | None = None) -> Transformers:
     """A model folder in transformers, in float32 on the CPU, with an adapter by peft. ModelError where it does not load."""
+    import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as told
 
-    import torch
-
-    told.disable_progress_bar()
+    told.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder))
         model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, use_safetensors=True)

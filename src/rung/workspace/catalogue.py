@@ -60,14 +60,14 @@ def moves(home: Path, label: str = "") -> list[Move]:
     with _opened(home) as held:
         where, given = (" WHERE label = ?", (label,)) if label else ("", ())
         rows = held.execute(f"SELECT * FROM moves{where} ORDER BY number", given).fetchall() if held else []
-    return [Move(*row[:-1], json.loads(row[-1])) for row in rows]
+    return [_move(row) for row in rows]
 
 
 def standing(home: Path, label: str) -> Move | None:
     """The move that put the label where it stands."""
     with _opened(home) as held:
         rows = held.execute("SELECT * FROM moves WHERE label = ? ORDER BY number DESC LIMIT 1", (label,)).fetchall() if held else []
-    return Move(*rows[0][:-1], json.loads(rows[0][-1])) if rows else None
+    return _move(rows[0]) if rows else None
 
 
 def move(
@@ -90,7 +90,7 @@ def exports(home: Path, adapter: str = "") -> list[Export]:
     with _opened(home) as held:
         where, given = (" WHERE adapter = ?", (adapter,)) if adapter else ("", ())
         rows = held.execute(f"SELECT * FROM exports{where} ORDER BY number", given).fetchall() if held else []
-    return [Export(*row[:-2], json.loads(row[-2]), json.loads(row[-1])) for row in rows]
+    return [_export(row) for row in rows]
 
 
 def exported(home: Path, adapter: str, folder: str, kind: str, files: Json, numbers: Json) -> None:
@@ -117,6 +117,16 @@ def redact(home: Path, found: str, instead: str) -> int:
     return count
 
 
+def _move(row: tuple[Json, ...]) -> Move:
+    *told, numbers = row
+    return Move(*told, json.loads(numbers))
+
+
+def _export(row: tuple[Json, ...]) -> Export:
+    *told, files, numbers = row
+    return Export(*told, json.loads(files), json.loads(numbers))
+
+
 @contextmanager
 def _opened(home: Path, *, write: bool = False) -> Iterator[sqlite3.Connection | None]:
     """A connection within one transaction; None for reading where there is no file yet."""
@@ -131,7 +141,7 @@ def _opened(home: Path, *, write: bool = False) -> Iterator[sqlite3.Connection |
             yield held
             held.execute("COMMIT")
     except sqlite3.Error as error:
-        raise RungError(f"{home / FILE} can't be used: {error}", "check the disk and the file's permissions; nothing was changed") from error
+        raise RungError(f"{home / FILE} can't be used: {error}", "check the disk and the file's permissions") from error
 
 
 def _connect(home: Path) -> sqlite3.Connection:

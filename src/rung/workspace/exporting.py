@@ -194,7 +194,7 @@ def _vllm(wanted: Wanted, folder: Path) -> None:
     (place / "adapter_config.json").write_text(json.dumps(named, indent=2), encoding="utf-8")
     rank = next(one for one in (8, 16, 32, 64, 128, 256, 320, 512) if one >= settings["r"])  # the ranks that vLLM takes
     command = f"vllm serve {wanted.base} --enable-lora --max-lora-rank {rank} --lora-modules {wanted.adapter.name}=adapter"
-    (folder / "serve.sh").write_text(f"#!/bin/sh\ncd \"$(dirname \"$0\")\" && exec {command} \"$@\"\n", encoding="utf-8")
+    (folder / "serve.sh").write_text(f'#!/bin/sh\ncd "$(dirname "$0")" && exec {command} "$@"\n', encoding="utf-8")
 
 
 WRITERS: dict[str, Writer] = {"safetensors": _safetensors, "gguf": _gguf, "gguf-lora": _gguf_lora, "vllm": _vllm}

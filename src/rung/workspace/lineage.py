@@ -142,5 +142,7 @@ def _flat(scores: Mapping[str, Json], before: str = "") -> dict[str, Json]:
 
 
 def _promoted(ws: Workspace, name: str) -> Json:
-    found = [one.numbers["scores"][1] for one in moves(ws.home) if one.adapter == name and one.kind == "promote" and "scores" in one.numbers]
+    found = [
+        one.numbers["scores"][1] for one in moves(ws.home) if one.adapter == name and one.kind == "promote" and "scores" in one.numbers
+    ]
     return found[-1] if found else None

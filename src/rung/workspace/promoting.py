@@ -17,7 +17,7 @@ from rung.approach.policy import Policy
 from rung.approach.prompt import PromptStyle
 from rung.approach.source import Nothing
 from rung.errors import ConfigError, TuningError
-from rung.types import Case, Comparison
+from rung.types import Case, Comparison, Message
 from rung.workspace import labels
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import Move, move, standing
@@ -46,9 +46,7 @@ class Gate:
     refused: tuple[str, ...]
 
 
-def promote(
-    ws: Workspace, name: str, label: str, rung: str = "", progress: Progress = silent, force: str = ""
-) -> tuple[Gate, Move | None]:
+def promote(ws: Workspace, name: str, label: str, rung: str = "", progress: Progress = silent, force: str = "") -> tuple[Gate, Move | None]:
     """Measure, and move the label if nothing speaks against it; with `force`, a reason, also if something does.
 
     None where it was refused. RungError where the label was moved by someone else meanwhile.
@@ -97,7 +95,7 @@ def _against(gate: Gate, most: float) -> tuple[str, ...]:
     rise = gate.general_loss[1] - gate.general_loss[0]
     if rise > most:
         before, after = gate.general_loss
-        found.append(f"its loss on the general set is {rise:+.3f} nats a token ({before:.3f} to {after:.3f}), at most {most:+.3f} is allowed")
+        found.append(f"its loss on the general set rose by {rise:.3f} nats a token ({before:.3f} to {after:.3f}); {most:.3f} is allowed")
     lost = gate.general.difference
     if gate.general.distinguishable and lost.estimate < 0:
         found.append(f"its score on the general set fell by {-lost.estimate:.3f} (p = {gate.general.p:.3g} on {lost.n})")
@@ -157,7 +155,8 @@ def loss(model: ChatModel, general: Sequence[Case]) -> float:
         raise TuningError("only a model on this machine can be measured so", "tune a bundled:, local: or hf: model")
     total = tokens = 0.0
     for case in general:
-        ids, prompt = encode_row(model.engine.tokenizer, [{"role": "user", "content": case.question}, {"role": "assistant", "content": case.text}])
+        turns: list[Message] = [{"role": "user", "content": case.question}, {"role": "assistant", "content": case.text}]
+        ids, prompt = encode_row(model.engine.tokenizer, turns)
         if len(ids) > model.window:
             continue
         logits = model.engine.logits(model.adapter, ids[:-1])[prompt - 1 :]

@@ -173,7 +173,7 @@ def places(ws: Workspace) -> list[Place]:
 def _own_files(ws: Workspace, path: str) -> frozenset[str]:
     """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
     project, root = ws.config.project, (ws.folder / path).resolve()
-    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema, ws.config.tuning.general)
+    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema, ws.config.tuning.general, "forgotten.json")
     own = [(ws.folder / name).resolve() for name in names if name]
     tops = [root, *(parent for parent in (root, *root.parents) if (parent / ".git").exists())][:2]
     return frozenset(file.relative_to(top).as_posix() for top in tops for file in own if file.is_relative_to(top))
@@ -203,12 +203,16 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, *, fresh: b
     """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
     from rung.knowledge.knowledge import sync
+    from rung.knowledge.read import Skipped
+    from rung.workspace.ignoring import REASON, ignored
 
     settings, found, note = ws.config.knowledge, places(ws), ws.home / "knowledge" / "seen.json"
     before = read_seen(note)
     gathered = gather(found, before, knowledge.state.documents, fresh=fresh, progress=lambda done, total, _: progress("read", done, total))
-    held = lists(ws)
-    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), held)
+    gone, held = ignored(ws.folder), lists(ws)
+    documents = [document for document in gathered.documents if not gone.holds(document)]
+    left = [Skipped(document.path, REASON) for document in gathered.documents if gone.holds(document)]
+    report = sync(knowledge, documents, (), lambda done, total, what: progress("index", done, total), held)
     if gathered.seen != before:
         with suppress(OSError):  # it only saves work
             write_seen(note, gathered.seen)
@@ -216,7 +220,7 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, *, fresh: b
         from rung.workspace.choose import keep_choice
 
         keep_choice(knowledge, examples(ws), lambda done, total: progress("choose how to rank", done, total))
-    return replace(report, skipped=tuple(gathered.skipped), kept=gathered.kept)  # what is kept was settled in gathering
+    return replace(report, skipped=(*gathered.skipped, *left), kept=gathered.kept)  # what is kept was settled in gathering
 
 
 def held_knowledge(ws: Workspace) -> Knowledge:
