@@ -135,8 +135,6 @@ def lies(ws: Workspace, path: str) -> Path | None:
 
     folders = [one for one in ws.config.knowledge.sources if isinstance(one, FolderSource)]
     roots = {"": ws.config.knowledge.default_folder} | {one.name: one.path for one in folders}
-        one.name: one.path for one in ws.config.knowledge.sources if isinstance(one, FolderSource)
-    }
     for name, root in roots.items():
         inner = path.removeprefix(f"{name}/") if name else path
         if root and (not name or inner != path) and (ws.folder / root / inner).is_file():
