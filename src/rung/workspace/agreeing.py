@@ -27,11 +27,11 @@ class Tolerance:
 
 
 TOLERANCES = {
-    "f32": Tolerance(0.98, 0.001, 0.01),
-    "bf16": Tolerance(0.90, 0.01, 0.02),
-    "f16": Tolerance(0.95, 0.005, 0.02),
-    "q8_0": Tolerance(0.85, 0.02, 0.03),
-    "q4_k_m": Tolerance(0.50, 0.25, 0.05),
+    "f32": Tolerance(0.98, 0.0005, 0.01),
+    "f16": Tolerance(0.95, 0.002, 0.02),
+    "bf16": Tolerance(0.90, 0.005, 0.02),
+    "q8_0": Tolerance(0.80, 0.01, 0.03),
+    "q4_k_m": Tolerance(0.50, 0.1, 0.05),
 }
 
 

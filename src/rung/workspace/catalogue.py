@@ -119,12 +119,12 @@ def redact(home: Path, found: str, instead: str) -> int:
 
 def _move(row: tuple[Json, ...]) -> Move:
     *told, numbers = row
-    return Move(*told, json.loads(numbers))
+    return Move(*told, numbers=json.loads(numbers))
 
 
 def _export(row: tuple[Json, ...]) -> Export:
     *told, files, numbers = row
-    return Export(*told, json.loads(files), json.loads(numbers))
+    return Export(*told, files=json.loads(files), numbers=json.loads(numbers))
 
 
 @contextmanager

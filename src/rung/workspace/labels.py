@@ -6,12 +6,13 @@ A label is looked up for every answer, and what it means then is a model of its 
 from __future__ import annotations
 
 import getpass
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.errors import ConfigError, DataError
+from rung.errors import ConfigError, DataError, ModelError
 from rung.models.folder import BLOCKED, check_adapter
 from rung.tuning.adapters import finished, told, verify
 from rung.workspace import workspace as w
@@ -50,7 +51,19 @@ def servable(ws: Workspace, name: str) -> Path:
     folder = folder_of(ws, name)
     check_adapter(folder)
     verify(folder)
+    check_base(ws, folder)
     return folder
+
+
+def check_base(ws: Workspace, folder: Path) -> None:
+    """ModelError where the project's model is not the one that the adapter was trained on: it may fit and yet speak nonsense."""
+    from rung.models import base_folder
+    from rung.models.folder import model_hash
+
+    base = told(folder, "rows.json").get("base", "")
+    name = ws.config.model.name
+    if len(base) == 64 and hashlib.sha256(f"{model_hash(base_folder(name, ws.folder))}/".encode()).hexdigest() != base:
+        raise ModelError(f"the adapter {folder.name} was trained on another model than {name}", "name that model under [model], or train again")
 
 
 def following(ws: Workspace, name: str) -> Callable[[], ChatModel]:
@@ -65,7 +78,7 @@ def following(ws: Workspace, name: str) -> Callable[[], ChatModel]:
         folder = folder_of(ws, name)
         check_adapter(folder)
         if (model := opened.get(folder.name)) is None:
-            verify(folder)
+            servable(ws, folder.name)
             model = w.base_model(ws, folder)
             for old in [*opened]:
                 _unload(opened.pop(old, None))
