@@ -20,7 +20,9 @@ def stored(ws: Workspace, seed: int, documents: tuple[str, ...] = (), passages: 
     save_random_adapter(ws.folder / "model", work, seed)
     (work / "README.md").unlink(missing_ok=True)
     row = Row(f"r{seed}", ({"role": "user", "content": f"q{seed}"}, {"role": "assistant", "content": "a"}), documents, "g", passages)
-    return store(work, ws.home / "adapters", f"makings{seed}", {"rows.json": lineage([row], [], {}), "recipe.json": {"rank": 4, "seed": seed}})
+    return store(
+        work, ws.home / "adapters", f"makings{seed}", {"rows.json": lineage([row], [], {}), "recipe.json": {"rank": 4, "seed": seed}}
+    )
 
 
 def learnable(folder: Path, more: str = "") -> Workspace:

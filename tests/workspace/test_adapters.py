@@ -125,7 +125,7 @@ def test_promotion_wants_better_answers_and_nothing_forgotten(project: Path) -> 
     assert done.returncode == 1
     assert gate["scores"] == [0.0, 0.0]
     assert "does not beat the bare base model" in gate["refused"][0]
-    learnable(project, '[limits]\nprivate = true\n')
+    learnable(project, "[limits]\nprivate = true\n")
     text = (project / "rung.toml").read_text()
     (project / "rung.toml").write_text(text.replace("rank = 8", "forgetting = 0.0\nrank = 8"))
     strict = rung("adapters", "promote", adapter.name, "desk/prod", str(project))
@@ -187,9 +187,10 @@ def test_lineage_and_difference_name_documents_rows_and_settings(project: Path) 
 
 
 def test_the_same_weights_from_other_makings_are_one_adapter_that_tells_of_both(project: Path) -> None:
+    from tiny_model import save_random_adapter
+
     from rung.tuning.adapters import find, lineage, store
     from rung.tuning.rows import Row
-    from tiny_model import save_random_adapter
 
     ws = open_workspace(project)
     first = stored(ws, 1, ("d1.md",))

@@ -177,7 +177,10 @@ def open_llama_cpp(file: Path, adapter: Path | None = None, threads: int = 0) ->
 
 
 def open_transformers(folder: Path, adapter: Path | None = None) -> Transformers:
-    """A model folder in transformers, in float32 on the CPU, with an adapter by peft. ModelError where it does not load."""
+    """A model folder in transformers, in float32 on the CPU, with an adapter by peft, whose tokenizer counts if it brings one.
+
+    ModelError where it does not load.
+    """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -185,7 +188,8 @@ def open_transformers(folder: Path, adapter: Path | None = None) -> Transformers
 
     told.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder))
+        own = adapter if adapter and (adapter / "tokenizer.json").exists() else folder
+        tokenizer = AutoTokenizer.from_pretrained(str(own))
         model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, use_safetensors=True)
         if adapter:
             from peft import PeftModel

@@ -74,9 +74,9 @@ def verify(folder: Path) -> None:
 def store(temporary: Path, adapters: Path, makings: str, files: Mapping[str, Any]) -> Path:
     """Finish an adapter: write `files` as JSON beside its weights, their sums, and move it to its name at once.
 
-    Where other makings led to the same weights, one folder tells of both.
+    Where other makings led to the same weights, one folder tells of both. What is no adapter is named by its makings.
     """
-    target = adapters / adapter_hash(temporary)[:16]
+    target = adapters / (adapter_hash(temporary)[:16] if (temporary / "adapter_config.json").exists() else makings)
     files = {**files, "made.json": {"makings": [makings]}}
     if (target / "sums.json").exists():
         files = {file: _joined(told(target, file), value) for file, value in files.items()}

@@ -92,5 +92,7 @@ def divergence(ours: First, theirs: First) -> float:
 
     if ours.logits.shape != theirs.logits.shape:
         return float("inf")
-    logs = [logits.astype(np.float64) - np.logaddexp.reduce(logits.astype(np.float64)) for logits in (ours.logits, theirs.logits)]
-    return float((np.exp(logs[0]) * (logs[0] - logs[1])).sum())
+    mine, other = ours.logits.astype(np.float64), theirs.logits.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # no number is an answer too
+        mine, other = mine - np.logaddexp.reduce(mine), other - np.logaddexp.reduce(other)
+        return float((np.exp(mine) * (mine - other)).sum())

@@ -63,7 +63,9 @@ def check_base(ws: Workspace, folder: Path) -> None:
     base = told(folder, "rows.json").get("base", "")
     name = ws.config.model.name
     if len(base) == 64 and hashlib.sha256(f"{model_hash(base_folder(name, ws.folder))}/".encode()).hexdigest() != base:
-        raise ModelError(f"the adapter {folder.name} was trained on another model than {name}", "name that model under [model], or train again")
+        raise ModelError(
+            f"the adapter {folder.name} was trained on another model than {name}", "name that model under [model], or train again"
+        )
 
 
 def following(ws: Workspace, name: str) -> Callable[[], ChatModel]:
