@@ -45,8 +45,7 @@ def test_of_two_who_decided_on_the_same_state_one_is_refused(tmp_path: Path) -> 
         try:
             return move(tmp_path, seen, "prod", adapter, "promote", "tuned", "me").adapter
         except RungError as error:
-            assert "meanwhile" in error.message
-            return ""
+            return "" if "meanwhile" in error.message else error.message
 
     with ThreadPoolExecutor(8) as pool:
         won = [adapter for adapter in pool.map(attempt, map(str, range(8))) if adapter]
@@ -64,7 +63,7 @@ def test_what_must_be_forgotten_leaves_the_file_itself(tmp_path: Path) -> None:
     put(tmp_path, "prod", "one")
     move(tmp_path, standing(tmp_path, "prod"), "prod", "two", "promote", "tuned", "me", "Jane Doe asked for it")
     exported(tmp_path, "two", "/exports/jane doe", "gguf", {}, {})
-    assert redact(tmp_path, "jane doe", "gone") == 2
+    assert redact(tmp_path, lambda text: "jane doe" in text.lower(), "gone") == 2
     assert b"jane doe" not in (tmp_path / FILE).read_bytes().lower()
     assert sqlite3.connect(tmp_path / FILE).execute("SELECT count(*) FROM moves").fetchone() == (2,)
 

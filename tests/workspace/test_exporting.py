@@ -157,6 +157,14 @@ def weights(name: str, change: Callable[[str, Any], Any]) -> Break:
     return broken
 
 
+def without(part: str) -> Callable[[str, Any], Any]:
+    return lambda name, held: None if part in name else held
+
+
+def scaled(part: str) -> Callable[[str, Any], Any]:
+    return lambda name, held: held * 1.5 if part in name else held
+
+
 def other_scale(text: str) -> str:
     return json.dumps(json.loads(text) | {"lora_alpha": 1})
 
@@ -171,18 +179,12 @@ def other_tokens(text: str) -> str:
 
 BROKEN: list[Any] = [
     pytest.param("safetensors", "", text_file("chat_template.jinja", other_template), "other tokens", id="safetensors-template"),
-    pytest.param(
-        "safetensors", "", weights("model.safetensors", lambda n, t: t * 1.5 if "o_proj" in n else t), "diverges", id="safetensors-scale"
-    ),
-    pytest.param(
-        "safetensors", "", weights("model.safetensors", lambda n, t: None if "layers.1.mlp" in n else t), "diverges", id="safetensors-layer"
-    ),
+    pytest.param("safetensors", "", weights("model.safetensors", scaled("o_proj")), "diverges", id="safetensors-scale"),
+    pytest.param("safetensors", "", weights("model.safetensors", without("layers.1.mlp")), "diverges", id="safetensors-layer"),
     pytest.param("safetensors", "", text_file("tokenizer.json", other_tokens), "other tokens", id="safetensors-tokenizer"),
     pytest.param("vllm", "", text_file("adapter/chat_template.jinja", other_template), "other tokens", id="vllm-template"),
     pytest.param("vllm", "", text_file("adapter/adapter_config.json", other_scale), "diverges", id="vllm-scale"),
-    pytest.param(
-        "vllm", "", weights("adapter/adapter_model.safetensors", lambda n, t: None if ".layers.1." in n else t), "diverges", id="vllm-layer"
-    ),
+    pytest.param("vllm", "", weights("adapter/adapter_model.safetensors", without(".layers.1.")), "diverges", id="vllm-layer"),
     pytest.param("vllm", "", text_file("adapter/tokenizer.json", other_tokens), "other tokens", id="vllm-tokenizer"),
     pytest.param("gguf", "f32", gguf_template, "other tokens", id="gguf-template", marks=needs_llama),
     pytest.param("gguf", "f32", gguf_merged_scale, "diverges", id="gguf-scale", marks=needs_llama),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,14 +101,14 @@ def exported(home: Path, adapter: str, folder: str, kind: str, files: Json, numb
         held.execute(sql, (adapter, folder, kind, time.time(), json.dumps(files), json.dumps(numbers)))
 
 
-def redact(home: Path, found: str, instead: str) -> int:
+def redact(home: Path, held_in: Callable[[str], bool], instead: str) -> int:
     """The one exception: a text that must be forgotten is taken out of reasons and names; how many rows held it."""
     with _opened(home, write=True) as held:
         assert held is not None
         count = 0
         for table, column in (("moves", "why"), ("moves", "who"), ("moves", "numbers"), ("exports", "folder"), ("exports", "numbers")):
             for number, text in held.execute(f"SELECT number, {column} FROM {table}").fetchall():
-                if found.casefold() in text.casefold():
+                if held_in(text):
                     held.execute(f"UPDATE {table} SET {column} = ? WHERE number = ?", (instead, number))
                     count += 1
     if count:

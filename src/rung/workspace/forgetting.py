@@ -154,7 +154,7 @@ def _clean_records(ws: Workspace, asked: Request, whole: Plan) -> None:
             path.unlink(missing_ok=True)
     shutil.rmtree(ws.home / "freshness", ignore_errors=True)  # a replay of the documents' past, made anew when it is asked for
     if asked.subject and (ws.home / "catalogue.sqlite").exists():
-        redact(ws.home, asked.subject, f"forgotten (request {asked.id})")
+        redact(ws.home, sought.said_in, f"forgotten (request {asked.id})")
 
 
 def _clean_models(ws: Workspace, asked: Request, whole: Plan) -> None:
@@ -188,13 +188,14 @@ def _retrain(ws: Workspace, whole: Plan, progress: Progress) -> dict[str, str]:
 def _certify(ws: Workspace, asked: Request, whole: Plan) -> Certificate:
     """Look for everything once more, write down what was found, and delete the plan, which holds words."""
     sought, file = Sought(frozenset(whole.documents), asked.subject), ws.home / "forget" / asked.id / "certificate.json"
-    probes = (*whole.probes, *((asked.subject,) if asked.subject else ()))
     knowledge = held(ws)
     still = [path for path, _, text in states(knowledge) if path in whole.documents or sought.said_in(text)]
     checked = {
         "documents in the index, of any state": len(still),
-        "passages found by searching for their words": _searched(knowledge, probes, whole),
-        "files of the project's own records that hold their words": len(raw_mentions(ws.home, probes, APART)),
+        "passages found by searching for their words": _searched(
+            knowledge, (*whole.probes, *([asked.subject] if asked.subject else [])), whole
+        ),
+        "files of the project's own records that hold their words": len(raw_mentions(ws.home, whole.probes, sought, APART)),
         "rows of cases and examples": sum(len(rows_with(path, sought).rows) for path in rows_of(ws)),
         "runs and logs": sum(mentions(one, sought) for one in [*logs(ws), *(p for p in ws.home.glob("runs/**/*") if p.is_file())]),
         "adapters that learned from it and are not blocked": sum(

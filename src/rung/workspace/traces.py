@@ -113,14 +113,17 @@ def mentions(path: Path, sought: Sought) -> bool:
     return any(document in raw for document in sought.documents) or sought.said_in(raw)
 
 
-def raw_mentions(folder: Path, probes: tuple[str, ...], apart: frozenset[str]) -> list[str]:
-    """Files below a folder whose bytes hold one of the texts, as they are or escaped as in JSON; those in `apart` not looked at."""
+def raw_mentions(folder: Path, probes: tuple[str, ...], sought: Sought, apart: frozenset[str]) -> list[str]:
+    """Files below a folder whose bytes hold one of the texts, as they are or escaped as in JSON, or the words that are sought.
+
+    What lies in the folders `apart` is not looked at.
+    """
     needles = [one for text in probes for one in {text.encode("utf-8", "replace"), json.dumps(text)[1:-1].encode()} if text]
     found = []
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink() and path.relative_to(folder).parts[0] not in apart:
             content = path.read_bytes()
-            if any(needle in content for needle in needles):
+            if any(needle in content for needle in needles) or sought.said_in(content.decode("utf-8", "replace")):
                 found.append(path.relative_to(folder).as_posix())
     return found
 
