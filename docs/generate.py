@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = ("init", "check", "index", "ask", "train", "climb", "report", "freshness")
+VERBS = ("init", "check", "index", "ask", "train", "climb", "report", "freshness", "export", "forget")
+ADAPTERS = ("list", "show", "label", "promote", "rollback", "diff", "lineage")
 
 
 def config_page() -> str:
@@ -46,8 +47,8 @@ def cli_page() -> str:
 
     os.environ.update({"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
     lines = ["# The command line", "", "Generated from `rung --help` by `make docs`.", ""]
-    for verb in ("", *VERBS):
-        said = CliRunner().invoke(app, [*([verb] if verb else []), "--help"], prog_name="rung").stdout
+    for verb in ("", *VERBS, *(f"adapters {name}" for name in ADAPTERS)):
+        said = CliRunner().invoke(app, [*verb.split(), "--help"], prog_name="rung").stdout
         lines += [f"## rung {verb}".rstrip(), "", "```text", *(line.rstrip() for line in said.strip("\n").splitlines()), "```", ""]
     return "\n".join(lines)
 

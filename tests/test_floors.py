@@ -29,7 +29,9 @@ MAY_IMPORT = {
     "project": NOUNS | {"knowledge", "approach", "workspace", "climb"},
     "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
-    "cli": NOUNS | {"workspace", "climb", "report", "show"},
+    "show_adapters": NOUNS | {"workspace", "report", "show"},
+    "cli_adapters": NOUNS | {"show_adapters"},
+    "cli": NOUNS | {"workspace", "climb", "report", "show", "cli_adapters"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

@@ -94,7 +94,7 @@ def test_it_is_gone_everywhere_and_certified(filled: Workspace) -> None:
     sync_knowledge(filled, fresh=True)
     assert_gone(filled)
     assert labels.roll_back(filled, "prod").adapter != learned
-    with pytest.raises(DataError, match="nothing here knows 'd4.md'"):
+    with pytest.raises(DataError, match=r"nothing here knows 'd4\.md'"):
         forget(filled, GONE)
 
 
