@@ -56,7 +56,7 @@ def run(small: bool) -> dict[str, float]:
     figures["equal_to_peft"] = round(sum(equal) / count, 3)
     figures["ratio_one"] = round(rates["one merged"] / rates["peft, one"], 2)
     figures["ratio"] = round(rates["several in one queue"] / peers, 2)
-    print(f"load and first answer {figures['load_ms']:.0f} ms, unload {figures['unload_ms']:.2f} ms; answers as peft's: {sum(equal)}/{count}")
+    print(f"load and answer {figures['load_ms']:.0f} ms, unload {figures['unload_ms']:.2f} ms; answers as peft's: {sum(equal)}/{count}")
     print(f"several adapters against peft's best: {figures['ratio']:.2f}; one: {figures['ratio_one']:.2f}")
     return figures
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from adapters_project import learnable, stored
-from shop_project import refused, rung
+from shop_project import refused, rung, write_toml
 
 from rung.errors import ConfigError, DataError, ModelError, RungError
 from rung.tuning.adapters import block, told
@@ -158,6 +158,34 @@ def test_an_adapter_of_another_base_is_refused(project: Path, tmp_path: Path) ->
     save_random_model(project / "model", seed=9)
     with pytest.raises(ModelError, match="trained on another model"):
         labels.servable(ws, adapter.name)
+
+
+def test_the_configuration_names_an_adapter_for_the_untrained_rungs(project: Path) -> None:
+    ws = open_workspace(project)
+    first, second = stored(ws, 1), stored(ws, 2)
+    put(ws.home, "prod", first.name)
+    write_toml(project, model='adapter = "prod"')
+    named = [json.loads(rung("ask", "What is the price of part 3?", str(project), "--rung", "rag", "--json").stdout) for _ in range(2)]
+    assert [one["made_by"]["adapter"] for one in named] == [first.name] * 2
+    put(ws.home, "prod", second.name)
+    moved = json.loads(rung("ask", "What is the price of part 3?", str(project), "--json").stdout)
+    assert moved["made_by"]["adapter"] == second.name
+    assert moved["made_by"]["approach"] != named[0]["made_by"]["approach"], "another model, another approach"
+    write_toml(project, model='adapter = "nobody"')
+    refused(rung("ask", "What?", str(project)), "no adapter or label 'nobody'", "rung adapters list")
+
+
+def test_a_general_set_of_ones_own_is_read_and_kept_apart_from_the_examples(project: Path) -> None:
+    from rung.workspace.promoting import general_set
+
+    assert len(general_set(open_workspace(project))) == 40
+    (project / "general.jsonl").write_text('{"id": "g", "question": "What is 1 + 1?", "answer": "2"}\n')
+    text = (project / "rung.toml").read_text()
+    (project / "rung.toml").write_text(text.replace("rank = 2", 'general = "general.jsonl"\nrank = 2'))
+    assert [case.id for case in general_set(open_workspace(project))] == ["g"]
+    (project / "general.jsonl").write_text((project / "examples.jsonl").read_text())
+    with pytest.raises(DataError):
+        general_set(open_workspace(project))
 
 
 def test_lineage_and_difference_name_documents_rows_and_settings(project: Path) -> None:
