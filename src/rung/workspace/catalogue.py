@@ -119,12 +119,12 @@ def redact(home: Path, held_in: Callable[[str], bool], instead: str) -> int:
 
 def _move(row: tuple[Json, ...]) -> Move:
     *told, numbers = row
-    return Move(*told, numbers=json.loads(numbers))
+    return Move(*(*told, json.loads(numbers)))
 
 
 def _export(row: tuple[Json, ...]) -> Export:
     *told, files, numbers = row
-    return Export(*told, files=json.loads(files), numbers=json.loads(numbers))
+    return Export(*(*told, json.loads(files), json.loads(numbers)))
 
 
 @contextmanager
