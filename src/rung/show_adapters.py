@@ -14,8 +14,8 @@ from rung.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
     from rung.workspace.catalogue import Move
-    from rung.workspace.exporting import Format, Quantised
     from rung.workspace.lineage import Known
+    from rung.workspace.model_export import Format, Quantised
     from rung.workspace.promoting import Gate
 
 
@@ -159,7 +159,7 @@ def show_lineage(folder: Path, name: str, as_json: bool) -> None:
 
 def export_and_show(folder: Path, name: str, to: Path, kind: str, quantised: str, rung: str, cases: int, as_json: bool) -> None:
     """Export and say what was measured."""
-    from rung.workspace.exporting import export
+    from rung.workspace.model_export import export
 
     with progress(quiet=as_json) as bar:
         done = export(open_workspace(folder), name, to, cast("Format", kind), cast("Quantised", quantised), rung, cases, bar)

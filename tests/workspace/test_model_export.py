@@ -18,7 +18,7 @@ from rung.models.modelfile import modelfile
 from rung.types import Answer, Score
 from rung.workspace.agreeing import TOLERANCES, agreement
 from rung.workspace.catalogue import exports
-from rung.workspace.exporting import NOTE, WRITERS, Format, Quantised, Wanted, export
+from rung.workspace.model_export import NOTE, WRITERS, Format, Quantised, Wanted, export
 from rung.workspace.workspace import Workspace, open_workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated", "ignore:Found missing adapter keys")
