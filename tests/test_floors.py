@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "project": NOUNS | {"knowledge", "approach", "workspace", "climb"},
     "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
-    "cli": NOUNS | {"workspace", "climb", "report", "show"},
+    "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
+    "cli": NOUNS | {"workspace", "climb", "report", "show", "show_training"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

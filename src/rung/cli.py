@@ -107,20 +107,20 @@ def ask(
     ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at)
 
 
-@app.command(epilog="Example: `rung train shop --rung raft`")
+@app.command(epilog="Example: `rung train shop --rung raft`, or on two GPUs `torchrun --nproc-per-node 2 -m rung train shop`")
 def train(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.", autocompletion=_trained)] = "tuned",
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
+    lr_range: Annotated[bool, typer.Option("--lr-range", help="Only show the loss over learning rates, and suggest one.")] = False,
+    budget: Annotated[str, typer.Option(help="Search for the best settings so long, such as 30m or 2h.", metavar="TIME")] = "",
+    cancel: Annotated[bool, typer.Option("--cancel", help="End the jobs that wait on a remote tuner.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
-    from rung.show import train_and_show, tune_and_show
+    from rung.show_training import train_or
 
-    if embedder:
-        tune_and_show(folder, as_json)
-    else:
-        train_and_show(folder, rung, as_json)
+    train_or(folder, rung, as_json, embedder=embedder, lr_range=lr_range, budget=budget, cancel=cancel)
 
 
 @app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")

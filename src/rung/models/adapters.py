@@ -21,17 +21,21 @@ from rung.types import Json
 if TYPE_CHECKING:
     import torch
 
-_KEY = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
-_PLAIN = {"use_dora": False, "modules_to_save": None, "bias": "none", "fan_in_fan_out": False}  # all that is served
+_KEY = re.compile(r"base_model\.model\.(.+)\.lora_(?:([AB])\.weight|(magnitude_vector))")
+_PLAIN = {"modules_to_save": None, "bias": "none", "fan_in_fan_out": False}  # all that is served
 _MERGE = "train it as plain LoRA, or merge it into its base model"
 
 
 @dataclass(frozen=True)
 class LowRank:
-    """What LoRA adds to a linear layer: x ↦ up · (down · x), with the scale already in `up` (arXiv 2106.09685)."""
+    """What LoRA adds to a linear layer: x ↦ up · (down · x), with the scale already in `up` (arXiv 2106.09685).
+
+    DoRA (arXiv 2402.09353) gives the sum's rows lengths of their own: `gain` times the layer's, with the gain in `up` too.
+    """
 
     down: torch.Tensor  # (rank, in), float32
     up: torch.Tensor  # (out, rank), float32
+    gain: torch.Tensor | None = None  # (out,), float32
 
 
 class Adapters:
@@ -63,15 +67,20 @@ class Adapters:
         """A linear layer's weight (out, in) with an adapter added, in a tensor of its own; without one, the base's own."""
         weight: torch.Tensor = self._model.get_submodule(layer).weight.detach()
         low = self._loaded[name].get(layer)
-        return weight if low is None else weight + (low.up @ low.down).to(weight.dtype)
+        if low is None:
+            return weight
+        return (weight if low.gain is None else weight * low.gain[:, None].to(weight.dtype)) + (low.up @ low.down).to(weight.dtype)
 
     def _hook(self, layer: str) -> Callable[[Any, tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor | None]:
         from torch.nn.functional import linear
 
-        def add(_: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor | None:
+        def add(linearly: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor | None:
             low = self._current.get(layer)
             if low is None:
                 return None
+            if low.gain is not None:
+                bias = 0.0 if linearly.bias is None else linearly.bias
+                output = (output - bias) * low.gain.to(output.dtype) + bias
             return output + linear(linear(inputs[0].to(low.down.dtype), low.down), low.up).to(output.dtype)
 
         return add
@@ -93,7 +102,7 @@ def _read(folder: Path, model: Any) -> dict[str, LowRank]:
         match = _KEY.fullmatch(name)
         if not match:
             raise _misfit(folder, f"'{name}' is no matrix of LoRA")
-        found.setdefault(match[1], {})[match[2]] = tensor
+        found.setdefault(match[1], {})[match[2] or "lengths"] = tensor
     if not found:
         raise _misfit(folder, "it holds no matrices")
     return {layer: _low_rank(folder, model, config, layer, pair) for layer, pair in found.items()}
@@ -102,8 +111,8 @@ def _read(folder: Path, model: Any) -> dict[str, LowRank]:
 def _low_rank(folder: Path, model: Any, config: dict[str, Json], layer: str, pair: dict[str, torch.Tensor]) -> LowRank:
     import torch
 
-    if pair.keys() != {"A", "B"}:
-        raise _misfit(folder, f"one of the two matrices of '{layer}' is missing")
+    if pair.keys() != ({"A", "B", "lengths"} if config.get("use_dora") else {"A", "B"}):
+        raise _misfit(folder, f"one of the matrices of '{layer}' is missing")
     down, up = pair["A"], pair["B"]
     place = dict(model.named_modules()).get(layer)
     if not isinstance(place, torch.nn.Linear):
@@ -114,7 +123,11 @@ def _low_rank(folder: Path, model: Any, config: dict[str, Json], layer: str, pai
     alpha = _pattern(config.get("alpha_pattern"), layer, config["lora_alpha"])
     scale = alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
     target = place.weight.device
-    return LowRank(down.to(target, torch.float32), (up.to(torch.float32) * scale).to(target))
+    down, up = down.to(target, torch.float32), (up.to(torch.float32) * scale).to(target)
+    if "lengths" not in pair:
+        return LowRank(down, up)
+    gain = pair["lengths"].to(target, torch.float32) / (place.weight.detach().float() + up @ down).norm(dim=1)
+    return LowRank(down, up * gain[:, None], gain)
 
 
 def _pattern(patterns: dict[str, Any] | None, layer: str, default: Any) -> Any:

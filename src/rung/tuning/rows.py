@@ -20,17 +20,18 @@ TrainingSource = Callable[[Case], tuple[Hit, ...]]
 
 @dataclass(frozen=True)
 class Row:
-    """A chat whose last message is learned, with the documents its facts came from."""
+    """A chat whose last message is learned, or raw text that is learned whole, with the documents its facts came from."""
 
     id: str
     messages: tuple[Message, ...]
     documents: tuple[str, ...]
     group: str
+    text: str = ""  # raw text; there are no messages then
 
     @property
     def hash(self) -> str:
         """Of what is trained on."""
-        return hashlib.sha256(json.dumps(self.messages, ensure_ascii=False).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.text or self.messages, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 def no_context(case: Case) -> tuple[Hit, ...]:
@@ -50,6 +51,24 @@ def rows(cases: Sequence[Case], style: PromptStyle, source: TrainingSource) -> l
         documents = tuple(sorted({e.document for e in case.evidence} | {hit.passage.document for hit in hits}))
         made.append(Row(case.id, (*prompt, target), documents, case.group or case.id))
     return made
+
+
+def raw_rows(passages: Iterable[Passage]) -> list[Row]:
+    """A row of raw text per document, put together from its passages, for continual pre-training."""
+    texts: dict[str, list[Passage]] = {}
+    for passage in passages:
+        texts.setdefault(passage.document, []).append(passage)
+    return [Row(f"text/{path}", (), (path,), path, _joined(parts)) for path, parts in sorted(texts.items())]
+
+
+def _joined(parts: Sequence[Passage]) -> str:
+    """Where passages overlap, the text stands once."""
+    text, end = "", 0
+    for part in sorted(parts, key=lambda part: (part.start, part.end)):
+        if part.end > end:
+            text += ("\n\n" if text and part.start > end else "") + part.text[max(0, end - part.start) :]
+            end = part.end
+    return text
 
 
 def _target(case: Case, hits: Sequence[Hit], refusals: Sequence[str], style: PromptStyle) -> str:
