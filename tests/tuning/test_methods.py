@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tiny_model import save_random_model
 
 from rung.config import TuningConfig
-from rung.models import load
+from rung.models import bundled, load
 from rung.tuning.adapted import adapted
 from rung.tuning.defaults import derived, hidden_size, told
-from rung.tuning.loop import encode_rows
+from rung.tuning.loop import encode_rows, loss_of, padded, total_loss
 from rung.tuning.recipe import Heard, Means, Method, Recipe, train
 from rung.tuning.rows import Row, raw_rows
 from rung.types import Passage, Reply, Settings
@@ -95,13 +95,27 @@ def test_what_is_trained(base: Path) -> None:
 
 
 @pytest.mark.slow
-def test_qlora_holds_the_base_in_four_bits(base: Path, tmp_path: Path) -> None:
+def test_qlora_holds_the_base_in_four_bits(tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes", reason="the extra qlora is not installed")
-    recipe = replace(RECIPE, method="qlora", epochs=40)
+    base, recipe = bundled.folder("tiny"), replace(RECIPE, method="qlora", epochs=10)
     linear = adapted(base, recipe)[1].get_base_model().model.layers[0].mlp.gate_proj.base_layer
     assert type(linear).__name__ == "Linear4bit"
     scores = json.loads((train(base, TRAINING, HELD, recipe, tmp_path, {}, "base") / "scores.json").read_text())
     assert scores["training_loss"]["tuned"] < 0.7 * scores["training_loss"]["base"]
+
+
+@pytest.mark.slow
+def test_through_four_bits_gradients_reach_every_layer_also_after_a_validation() -> None:
+    pytest.importorskip("bitsandbytes", reason="the extra qlora is not installed")
+    tokenizer, model = adapted(bundled.folder("tiny"), replace(RECIPE, method="qlora"))
+    batch, forward = encode_rows(tokenizer, TRAINING, 512)[0], padded(model)
+    model.eval()
+    total_loss(forward, batch, 4096)
+    model.train()
+    loss_of(forward, batch).backward()
+    norms = [float(p.grad.norm()) for name, p in model.named_parameters() if "lora_B" in name]
+    assert len(norms) == 42
+    assert min(norms) > 1e-3 * max(norms)
 
 
 @pytest.mark.parametrize("means", [Means(checkpointing=True)])

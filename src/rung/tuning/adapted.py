@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import MissingExtra
+from rung.tuning.loop import causal_of
 
 if TYPE_CHECKING:
     from rung.tuning.recipe import Means, Recipe
@@ -33,11 +34,16 @@ def adapted(base: Path, recipe: Recipe, means: Means | None = None) -> tuple[Any
         warnings.filterwarnings("ignore", message=".is_gradient_checkpointing. is deprecated")
         model = model if recipe.method == "full" else _with_lora(model, recipe)
     if means and means.checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        _checkpointed(causal_of(model))
     if means and means.compile:
-        causal = model if recipe.method == "full" else model.get_base_model()
+        causal = causal_of(model)
         causal.forward, causal.get_decoder().forward = (torch.compile(part.forward, dynamic=True) for part in (causal, causal.get_decoder()))
     return tokenizer, model
+
+
+def _checkpointed(causal: Any) -> None:
+    enable = getattr(causal, "activation_checkpointing_enable", None) or causal.gradient_checkpointing_enable  # its earlier name
+    enable({"use_reentrant": False})
 
 
 def _loaded(base: Path, recipe: Recipe) -> Any:
@@ -76,6 +82,9 @@ def _with_lora(model: Any, recipe: Recipe) -> Any:
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
     if recipe.method == "qlora":
+        for module in model.modules():  # at the first validation bitsandbytes would lay weights out anew for its CPU kernel,
+            if hasattr(module, "support_avx512bf16_for_cpu"):  # through which no gradient flows
+                module.support_avx512bf16_for_cpu = False
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     lora = LoraConfig(
         r=recipe.rank,

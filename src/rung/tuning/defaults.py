@@ -28,8 +28,8 @@ def derived(asked: TuningConfig, rows: int, width: int, seed: int) -> Recipe:
     return Recipe(
         rank=rank,
         alpha=asked.alpha or 2 * rank,
-        epochs=asked.epochs or min(8, max(1, round(VIEWS / max(rows, 1)))),
-        learning_rate=asked.learning_rate or float(f"{rate:.0e}"),
+        epochs=asked.epochs or min(8, math.ceil(VIEWS / max(rows, 1))),
+        learning_rate=asked.learning_rate or min(5e-3, float(f"{rate:.0e}")),
         batch_rows=asked.batch_rows or batch,
         precision=asked.precision,
         method=asked.method,

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from rung.tuning.recipe import Means
 
 GIB = 1 << 30
-_SAID = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory", "bad_alloc", "could not create a memory")
+_SAID = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory", "bad_alloc")
+_ONEDNN = ("could not create a memory", "could not create a primitive")  # says no more where the room for either is missing
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether it was the memory: torch raises an error of its own on a GPU and says it in words on a CPU."""
-    return isinstance(error, MemoryError) or any(words in str(error) for words in _SAID)
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _SAID + _ONEDNN)
 
 
 def peak(kind: str) -> int:
@@ -53,6 +54,21 @@ def available(kind: str) -> int | None:
     return free
 
 
+def freed(kind: str) -> None:
+    """Give back what is no longer used: torch's cache on a GPU, the C library's elsewhere, where it can be asked to."""
+    import ctypes
+    import gc
+    import sys
+
+    gc.collect()
+    if kind == "cuda":
+        import torch
+
+        torch.cuda.empty_cache()
+    elif sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)
+
+
 def held(weights: Sequence[Any]) -> int:
     """Bytes that learning adds for as long as it lasts: for each number its gradient and Adam's two means, in fp32."""
     return sum(3 * 4 * weight.numel() for weight in weights)
@@ -67,7 +83,7 @@ def passing(model: Any, forward: Forward, batch: Sequence[Encoded], means: Means
     width, inner = config.hidden_size, getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     layers, heads = config.num_hidden_layers, config.num_attention_heads
     tokens = sum(len(row.ids) for row in batch)
-    layer = tokens * (12 * width + 4 * inner) + 2 * heads * sum(len(row.ids) ** 2 for row in batch)
+    layer = tokens * (12 * width + 4 * inner) + heads * sum(len(row.ids) ** 2 for row in batch)
     kept = layers * tokens * width + layer if means.checkpointing else layers * layer
     learned = sum(len(row.ids) - row.prompt for row in batch)
     vocabulary = max(forward.vocabulary, config.vocab_size)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.errors import TuningError
 from rung.tuning.loop import Encoded, batches, total_loss
-from rung.tuning.memory import gibibytes, out_of_memory, peak
+from rung.tuning.memory import freed, gibibytes, out_of_memory, peak
 from rung.tuning.precision import stepped
 from rung.tuning.state import State
 
@@ -111,7 +111,7 @@ def fitted(state: State, work: Callable[[int], T], most: int, say: Say) -> T:
             _shared(state)
             return found  # type: ignore[return-value]
         state.optimizer.zero_grad(set_to_none=True)
-        _freed(state.model.device.type)
+        freed(state.model.device.type)
         if state.parts >= most:
             hint = "set checkpointing = true under [tuning], shorten the rows (smaller k), or take qlora or a smaller model"
             raise TuningError("one row alone does not fit the memory", hint)
@@ -138,16 +138,6 @@ def _shared(state: State) -> None:
             if weight.grad is None:
                 weight.grad = torch.zeros_like(weight)
         state.group.add([weight.grad for weight in state.weights])
-
-
-def _freed(kind: str) -> None:
-    import gc
-
-    import torch
-
-    gc.collect()
-    if kind == "cuda":
-        torch.cuda.empty_cache()
 
 
 def share(recipe: Recipe, step: int, steps: int) -> float:
