@@ -72,6 +72,7 @@ TRAINING, HELD = [row(n, 380) for n in range(24)], [row(n, 9) for n in range(50,
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux to limit a process's memory")
 def test_out_of_memory_is_answered_by_smaller_pieces_and_learns_the_same(base: Path, tmp_path: Path) -> None:
     (tmp_path / "test_steps_rows.py").write_text(ROWS)
