@@ -13,6 +13,7 @@ from rung.workspace.workspace import Progress, Workspace, open_workspace
 
 if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
+    from rung.workspace.search_recipe import Found
 
 Say = Callable[[str], None]
 
@@ -113,7 +114,7 @@ def range_and_show(folder: Path, rung: str, as_json: bool) -> None:
 
 def search_and_show(folder: Path, rung: str, budget: str, as_json: bool) -> None:
     """Search for the best recipe within a time, show all that was tried, and say how to use the best."""
-    from rung.workspace.searching_recipe import search_recipe, seconds_of
+    from rung.workspace.search_recipe import search_recipe, seconds_of
 
     ws, raft = open_workspace(folder), _is_raft(rung)
     with talking(quiet=as_json) as (bar, say):
@@ -124,6 +125,17 @@ def search_and_show(folder: Path, rung: str, budget: str, as_json: bool) -> None
     _table(found)
     print("to use the best, write under [tuning]" + (" and [model]" if len({one.model for one in found.tried}) > 1 else "") + ":")
     print("\n".join(found.lines))
+
+
+def _table(found: Found) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("model", "rank", "learning rate", "epochs", "loss per character", "seconds", "", box=None)
+    for one in found.tried:
+        mark = "best" if one == found.best else one.how
+        table.add_row(one.model, str(one.rank), f"{one.learning_rate:g}", str(one.epochs), f"{one.loss:.4f}", f"{one.seconds:.0f}", mark)
+    Console().print(table)
 
 
 def tune_and_show(folder: Path, as_json: bool) -> None:
