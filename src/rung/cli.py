@@ -114,13 +114,14 @@ def train(
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
     lr_range: Annotated[bool, typer.Option("--lr-range", help="Only show the loss over learning rates, and suggest one.")] = False,
     budget: Annotated[str, typer.Option(help="Search for the best settings so long, such as 30m or 2h.", metavar="TIME")] = "",
+    raft_sweep: Annotated[bool, typer.Option("--raft-sweep", help="Only compare raft's settings on the rows set aside.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End the jobs that wait on a remote tuner.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
     from rung.show_training import train_or
 
-    train_or(folder, rung, as_json, embedder=embedder, lr_range=lr_range, budget=budget, cancel=cancel)
+    train_or(folder, rung, as_json, embedder=embedder, lr_range=lr_range, budget=budget, raft_sweep=raft_sweep, cancel=cancel)
 
 
 @app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")

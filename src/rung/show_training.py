@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,16 +19,20 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-def train_or(folder: Path, rung: str, as_json: bool, *, embedder: bool, lr_range: bool, budget: str, cancel: bool) -> None:
+def train_or(
+    folder: Path, rung: str, as_json: bool, *, embedder: bool, lr_range: bool, budget: str, raft_sweep: bool, cancel: bool
+) -> None:
     """Train, or do what an option asks for instead. ConfigError where two of them are asked for."""
-    if embedder + lr_range + bool(budget) + cancel > 1:
-        raise ConfigError("--embedder, --lr-range, --budget and --cancel don't go together", "name one of them")
+    if embedder + lr_range + bool(budget) + raft_sweep + cancel > 1:
+        raise ConfigError("--embedder, --lr-range, --budget, --raft-sweep and --cancel don't go together", "name one of them")
     if embedder:
         tune_and_show(folder, as_json)
     elif cancel:
         cancel_and_show(folder)
     elif lr_range:
         range_and_show(folder, rung, as_json)
+    elif raft_sweep:
+        sweep_and_show(folder, as_json)
     elif budget:
         search_and_show(folder, rung, budget, as_json)
     else:
@@ -60,7 +65,8 @@ def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
 
 def _show_scores(told: dict[str, dict[str, float]]) -> None:
     own, held = told["training_loss"], told["validation_loss"]
-    print(f"loss on its own rows {own['base']:.3f} before, {own['tuned']:.3f} after; on rows set aside {held['base']:.3f}, {held['tuned']:.3f}")
+    aside = f"on rows set aside {held['base']:.3f}, {held['tuned']:.3f}"
+    print(f"loss on its own rows {own['base']:.3f} before, {own['tuned']:.3f} after; {aside}")
     if told.get("why"):
         print(f"warning: {told['why']}")
 
@@ -112,6 +118,25 @@ def range_and_show(folder: Path, rung: str, as_json: bool) -> None:
     print(f"to use it, write learning_rate = {found.suggestion:g} under [tuning]")
 
 
+def sweep_and_show(folder: Path, as_json: bool) -> None:
+    """Raft's settings compared on the rows set aside, and how to use the best."""
+    from rung.workspace.training import sweep_raft
+
+    ws = open_workspace(folder)
+    with talking(quiet=as_json) as (bar, say):
+        knowledge = _knowledge(ws, True, bar)
+        if knowledge is None:
+            raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
+        cells = sweep_raft(ws, knowledge, bar, say)
+    if as_json:
+        print_json([asdict(cell) for cell in cells])
+        return
+    print("gold passage  others  loss on rows set aside, as served")
+    for cell in cells:
+        print(f"{cell.gold_probability:>12.0%}  {cell.distractors:>6}  {cell.loss:.4f}")
+    print(f"to use the best, write under [tuning]:\ngold_probability = {cells[0].gold_probability}\ndistractors = {cells[0].distractors}")
+
+
 def search_and_show(folder: Path, rung: str, budget: str, as_json: bool) -> None:
     """Search for the best recipe within a time, show all that was tried, and say how to use the best."""
     from rung.workspace.search_recipe import search_recipe, seconds_of
@@ -155,5 +180,3 @@ def tune_and_show(folder: Path, as_json: bool) -> None:
         new = done.unseen
         print(f"on the {new.n} about documents not trained on: {new.estimate:+.3f}, {new.low:+.3f} to {new.high:+.3f}")
     print(f'to use it, write embedder = "{done.spec}" under [knowledge]; the index stays as it is')
-
-

@@ -65,7 +65,9 @@ def test_it_learns_and_is_served_as_it_was_trained(base: Path, tmp_path: Path, m
     assert scores["training_loss"]["tuned"] < 0.7 * scores["training_loss"]["base"]
     assert json.loads((folder / "recipe.json").read_text())["method"] == method
     model = load(f"local:{base}", folder)
-    replies = {n: p.text for n, p in model.stream([list(r.messages[:-1]) for r in TRAINING[:3]], Settings(max_tokens=8)) if isinstance(p, Reply)}
+    replies = {
+        n: p.text for n, p in model.stream([list(r.messages[:-1]) for r in TRAINING[:3]], Settings(max_tokens=8)) if isinstance(p, Reply)
+    }
     assert [replies[n] for n in range(3)] == spoken(base, folder) != spoken(base, None)
     assert model.id != load(f"local:{base}").id
 
@@ -163,4 +165,6 @@ def test_what_is_set_is_not_derived(base: Path) -> None:
     recipe = derived(asked, 12, hidden_size(base), 4)
     assert (recipe.rank, recipe.epochs, recipe.learning_rate, recipe.batch_rows, recipe.alpha, recipe.seed) == (3, 2, 1e-3, 5, 7, 4)
     assert "derived" not in told(asked, recipe)
-    assert "derived: alpha, learning rate, rows a batch" in told(TuningConfig(rank=3, epochs=2), derived(TuningConfig(rank=3, epochs=2), 9, 32, 0))
+    assert "derived: alpha, learning rate, rows a batch" in told(
+        TuningConfig(rank=3, epochs=2), derived(TuningConfig(rank=3, epochs=2), 9, 32, 0)
+    )

@@ -40,7 +40,12 @@ def tuned(tuner: Tuner, adapters: Path, say: object = print, **options: object) 
 def test_rows_go_up_and_a_model_comes_back_once(tuner: Tuner, tmp_path: Path) -> None:
     said: list[str] = []
     folder = tuned(tuner, tmp_path, said.append)
-    assert json.loads((folder / "remote.json").read_text()) == {"model": "ft:small:ftjob-0", "url": tuner.url, "key_env": "", "job": "ftjob-0"}
+    assert json.loads((folder / "remote.json").read_text()) == {
+        "model": "ft:small:ftjob-0",
+        "url": tuner.url,
+        "key_env": "",
+        "job": "ftjob-0",
+    }
     assert [line["messages"][1]["content"] for line in tuner.files["file-0"]] == [f"it is {n} é" for n in range(5)]
     assert len(tuner.files["file-1"]) == 1
     job = tuner.jobs["ftjob-0"]

@@ -54,7 +54,9 @@ def test_it_tries_keeps_the_best_and_goes_on_where_it_was_killed(bases: list[Bas
     assert first.how == "done"
     assert best.loss <= first.loss
     assert {one.model for one in tried} <= {"first", "secon"}
-    recipe = Recipe(rank=best.rank, alpha=2 * best.rank, epochs=best.epochs, learning_rate=best.learning_rate, batch_rows=4, batch_tokens=512)
+    recipe = Recipe(
+        rank=best.rank, alpha=2 * best.rank, epochs=best.epochs, learning_rate=best.learning_rate, batch_rows=4, batch_tokens=512
+    )
     assert find(tmp_path, adapter_name(recipe, best.model, TRAINING, HELD))
     assert before.exists()  # it was there before the search
     more, better = run(bases, tmp_path, 2)

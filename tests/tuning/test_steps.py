@@ -181,11 +181,8 @@ def test_no_rate_is_suggested_where_nothing_fell() -> None:
 
 def test_a_training_that_diverges_says_so(tmp_path: Path) -> None:
     said: list[str] = []
-    try:
-        folder = train(bundled.folder("tiny"), TRAINING, HELD, replace(RECIPE, learning_rate=100.0, epochs=4, warmup=0.0), tmp_path, {}, "base", Heard(say=said.append))
-    except TuningError as error:
-        assert "lower learning_rate" in error.hint
-        return
+    recipe = replace(RECIPE, learning_rate=100.0, epochs=4, warmup=0.0)
+    folder = train(bundled.folder("tiny"), TRAINING, HELD, recipe, tmp_path, {}, "base", Heard(say=said.append))
     scores = json.loads((folder / "scores.json").read_text())
     assert not scores["learned"]
     assert "too high" in scores["why"]

@@ -17,7 +17,9 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 
 def more_examples(project: Path, tuning: str) -> None:
-    rows = [{"id": f"e{n}", "question": f"What is the price of part {n}?", "answer": f"{n % 7}0 euros", "group": f"g{n}"} for n in range(10, 41)]
+    rows = [
+        {"id": f"e{n}", "question": f"What is the price of part {n}?", "answer": f"{n % 7}0 euros", "group": f"g{n}"} for n in range(10, 41)
+    ]
     (project / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     write_toml(project, more=tuning)
 
@@ -38,7 +40,9 @@ def test_two_processes_learn_what_one_learns(project: Path, tuning: str) -> None
     one, two = curve(alone.stdout), curve(both.stdout)
     assert [line["step"] for line in two] == [line["step"] for line in one]
     assert [line["loss"] for line in two] == pytest.approx([line["loss"] for line in one], rel=1e-4)
-    assert [line["val_loss"] for line in two if "val_loss" in line] == pytest.approx([line["val_loss"] for line in one if "val_loss" in line], rel=1e-4)
+    assert [line["val_loss"] for line in two if "val_loss" in line] == pytest.approx(
+        [line["val_loss"] for line in one if "val_loss" in line], rel=1e-4
+    )
     assert Path(json.loads(both.stdout)["adapter"]).name == Path(json.loads(alone.stdout)["adapter"]).name
 
 
@@ -47,7 +51,9 @@ def test_killed_together_they_go_on_together(project: Path) -> None:
     more_examples(project, "batch_rows = 4")
     whole = rung("train", str(project), "--json")
     (project / ".rung").rename(project / "whole")
-    process = subprocess.Popen([*TORCHRUN, "train", str(project), "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        [*TORCHRUN, "train", str(project), "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     deadline = time.monotonic() + 120
     while not list(project.glob(".rung/adapters/*.partial/resume.pt")):
         assert process.poll() is None

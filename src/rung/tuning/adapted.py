@@ -37,7 +37,9 @@ def adapted(base: Path, recipe: Recipe, means: Means | None = None) -> tuple[Any
         _checkpointed(causal_of(model))
     if means and means.compile:
         causal = causal_of(model)
-        causal.forward, causal.get_decoder().forward = (torch.compile(part.forward, dynamic=True) for part in (causal, causal.get_decoder()))
+        causal.forward, causal.get_decoder().forward = (
+            torch.compile(part.forward, dynamic=True) for part in (causal, causal.get_decoder())
+        )
     return tokenizer, model
 
 
@@ -75,7 +77,8 @@ def _four_bits(kind: Any) -> Any:
         raise MissingExtra("qlora", "qlora")
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=kind)
+    made: Any = BitsAndBytesConfig
+    return made(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=kind)
 
 
 def _with_lora(model: Any, recipe: Recipe) -> Any:
@@ -85,7 +88,7 @@ def _with_lora(model: Any, recipe: Recipe) -> Any:
         for module in model.modules():  # at the first validation bitsandbytes would lay weights out anew for its CPU kernel,
             if hasattr(module, "support_avx512bf16_for_cpu"):  # through which no gradient flows
                 module.support_avx512bf16_for_cpu = False
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
     lora = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,

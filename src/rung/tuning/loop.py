@@ -26,7 +26,6 @@ class Encoded:
     prompt: int
 
 
-
 class Forward(NamedTuple):
     """A model in two halves, so that the logits of a whole batch need never stand in memory at once."""
 
@@ -147,7 +146,7 @@ def loss_of(forward: Forward, batch: Sequence[Encoded], *, summed: bool = False)
     def piece(hidden: Any, targets: Any) -> Any:
         return cross_entropy(forward.head(hidden).float(), targets, reduction="sum")
 
-    pairs = zip(hidden.split(size), targets.split(size), strict=True)
+    pairs = zip(hidden.split(size), torch.split(targets, size), strict=True)
     total = sum(checkpoint(piece, some, wanted, use_reentrant=False) for some, wanted in pairs)
     return total if summed else total / len(targets)
 

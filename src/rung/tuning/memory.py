@@ -88,7 +88,7 @@ def passing(model: Any, forward: Forward, batch: Sequence[Encoded], means: Means
     learned = sum(len(row.ids) - row.prompt for row in batch)
     vocabulary = max(forward.vocabulary, config.vocab_size)
     logits = learned * vocabulary if forward.vocabulary == 1 else min(learned * vocabulary, LOGITS)
-    return 4 * (kept + 3 * logits)
+    return int(4 * (kept + 3 * logits))
 
 
 def gibibytes(size: float) -> str:

@@ -79,7 +79,9 @@ def search(
     def tried(trial: Any) -> float:
         base = next(base for base in bases if base.name == trial.suggest_categorical("model", [base.name for base in bases]))
         recipe = proposed(trial, base.recipe)
-        heard.say(f"trial {trial.number + 1}: {base.name}, rank {recipe.rank}, learning rate {recipe.learning_rate:g}, epochs {recipe.epochs}")
+        heard.say(
+            f"trial {trial.number + 1}: {base.name}, rank {recipe.rank}, learning rate {recipe.learning_rate:g}, epochs {recipe.epochs}"
+        )
         return _trained(trial, base, recipe, (training, validation), adapters, documents, ends, heard, means)
 
     while time.monotonic() < ends:

@@ -49,6 +49,16 @@ class State:
             self.kept = held["kept"]
             self.step, self.best, self.since, self.stopped = held["step"], held["best"], held["since"], held["stopped"]
             self.parts = held["parts"]
+        self._undo()
+
+    def _undo(self) -> None:
+        """Drop the lines of steps after the checkpoint, which a kill undid, and one that a kill tore."""
+        path = self.work / "loss.jsonl"
+        if path.exists() and not self.group.rank:
+            whole = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text("".join(line for line in whole if json.loads(line)["step"] <= self.step), encoding="utf-8")
+            os.replace(temporary, path)
 
     def save(self) -> None:
         """A checkpoint, replaced at once."""
@@ -75,17 +85,15 @@ class State:
         put(self.weights, self.kept)
 
     def log(self, line: Mapping[str, float]) -> None:
-        """A line of the loss curve; lines after the checkpoint that a kill undid are written again."""
+        """A line of the loss curve."""
         if self.group.rank == 0:
             with (self.work / "loss.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
     def curve(self) -> list[dict[str, float]]:
-        """The loss curve so far, each step once."""
+        """The loss curve so far."""
         path = self.work / "loss.jsonl"
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-        by_step = {line["step"]: line for line in lines}
-        return [by_step[step] for step in sorted(by_step)]
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def put(weights: Sequence[Any], values: Sequence[Any]) -> None:

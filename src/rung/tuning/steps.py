@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rung.errors import TuningError
 from rung.tuning.loop import Encoded, batches, total_loss
@@ -26,7 +26,9 @@ Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
 
 
-def run(state: State, rows: Sequence[Encoded], held: Sequence[Encoded], progress: Progress, say: Say, watch: Callable[[Line], None]) -> None:
+def run(
+    state: State, rows: Sequence[Encoded], held: Sequence[Encoded], progress: Progress, say: Say, watch: Callable[[Line], None]
+) -> None:
     """All steps that are left. KeyboardInterrupt leaves a checkpoint."""
     plan = planned(rows, state.recipe)
     every = max(1, len(plan) // (state.recipe.epochs * state.recipe.validations))

@@ -21,6 +21,7 @@ from rung.workspace.workspace import Progress, Workspace
 if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
     from rung.tuning.lr_range import Curve
+    from rung.tuning.raft_sweep import Cell
     from rung.tuning.recipe import Means, Recipe
     from rung.tuning.remote import Remote
     from rung.tuning.rows import Row, TrainingSource
@@ -74,17 +75,14 @@ def train_adapter(
         with writing(plan.adapters):
             folder = _elsewhere(ws, plan, say) if ws.config.tuning.remote else _here(plan, progress, say)
     path = folder / "loss.jsonl"
-    by_step = {line["step"]: line for line in lines_of(path)} if path.exists() else {}  # those before a kill stand twice
-    return folder, tuple(by_step[step] for step in sorted(by_step))
+    return folder, tuple(lines_of(path)) if path.exists() else ()
 
 
 def _here(plan: Plan, progress: Progress, say: Say) -> Path:
     from rung.tuning.recipe import Heard, train
 
     heard = Heard(partial(progress, plan.what), say)
-    return train(
-        plan.base, plan.training, plan.validation, plan.recipe, plan.adapters, plan.documents, plan.base_id, heard, plan.means
-    )
+    return train(plan.base, plan.training, plan.validation, plan.recipe, plan.adapters, plan.documents, plan.base_id, heard, plan.means)
 
 
 def _elsewhere(ws: Workspace, plan: Plan, say: Say) -> Path:
@@ -93,7 +91,9 @@ def _elsewhere(ws: Workspace, plan: Plan, say: Say) -> Path:
     return tune(remote_of(ws), plan.training, plan.validation, plan.recipe, plan.adapters, plan.documents, plan.base_id, say)
 
 
-def planned(ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None, workers: int | None = None, *, raft: bool = False) -> Plan:
+def planned(
+    ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None, workers: int | None = None, *, raft: bool = False
+) -> Plan:
     """Rows, split and recipe of the project's training. TuningError where there is nothing to train on."""
     from rung.models import base_folder
     from rung.tuning.defaults import derived, hidden_size
@@ -186,3 +186,26 @@ def lr_range(ws: Workspace, knowledge: Knowledge | None, progress: Progress, *, 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(asdict(curve), indent=1).encode())
     return curve, path
+
+
+def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say) -> list[Cell]:
+    """RAFT's settings swept on the project's validation split, best first; validated on what the serving search brings."""
+    from rung.tuning.raft_sweep import SHARES, sweep
+    from rung.tuning.recipe import Heard
+    from rung.tuning.rows import rows
+
+    examples = w.examples(ws)
+    plan = planned(ws, examples, knowledge, raft=True)
+    public, held = w.shown(ws, knowledge, ""), {row.id for row in plan.validation}
+    solved, style, source = w.told(ws, public, examples), w.style(ws), searching(ws, public)
+    kept = {row.id for row in plan.training}
+
+    def made(p: float, distractors: int) -> list[Row]:
+        chosen = rows(solved, style, raft_source_of(ws, public, p, distractors))  # all of them, since refusals are drawn from all
+        return [row for row in chosen if row.id in kept]
+
+    served = [row for row in rows(solved, style, lambda case: tuple(source.find(case.question).hits)) if row.id in held]
+    grid = [(p, n) for n in sorted({1, source.k - 1, 2 * source.k - 1}) for p in SHARES]
+    with writing(plan.adapters):
+        heard = Heard(partial(progress, "sweep"), say)
+        return sweep(plan.base, made, served, grid, plan.recipe, plan.adapters, plan.documents, plan.base_id, heard, plan.means)
