@@ -18,6 +18,7 @@ from random import Random
 
 from rung.climb import Measured, climb
 from rung.measure.bootstrap import clusters_of
+from rung.measure.cases import question_key
 from rung.measure.stats import compare_all
 from rung.workspace import workspace as w
 
@@ -89,8 +90,8 @@ def _project(folder: Path, train: Pairs, test: Pairs, small: bool) -> Path:
     (folder / "labels.json").write_text(json.dumps(chosen), encoding="utf-8")
     (folder / "rung.toml").write_text(TOML, encoding="utf-8")
     held = _drawn(test, chosen, 15 if small else 30)
-    asked = {question.lower() for question, _ in held}
-    solved = _drawn([pair for pair in train if pair[0].lower() not in asked], chosen, 25 if small else 50)
+    asked = {question_key(question) for question, _ in held}
+    solved = _drawn([pair for pair in train if question_key(pair[0]) not in asked], chosen, 25 if small else 50)
     for name, pairs in (("cases", held), ("examples", solved)):
         lines = [json.dumps({"id": f"{name}{n:04}", "question": q, "answer": label}) for n, (q, label) in enumerate(pairs)]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -100,7 +101,7 @@ def _project(folder: Path, train: Pairs, test: Pairs, small: bool) -> Path:
 def _drawn(pairs: Pairs, labels: Sequence[str], each: int) -> Pairs:
     found: Pairs = []
     for label in labels:
-        unlike = sorted({question.lower(): (question, of) for question, of in pairs if of == label}.values())
+        unlike = sorted({question_key(question): (question, of) for question, of in pairs if of == label}.values())
         found += Random(label).sample(unlike, min(each, len(unlike)))
     return found
 
