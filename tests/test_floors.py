@@ -36,7 +36,11 @@ MAY_IMPORT = {
     "advising": NOUNS | {"advice", "knowledge", "workspace", "runs", "show"},
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
-    "cli": NOUNS | {"workspace", "climb", "report", "show", "show_training", "advising", "costing", "diagnosing"},
+    "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
+    "serve": NOUNS | {"knowledge", "workspace"},
+    "cli": NOUNS
+    | {"workspace", "climb", "report", "show", "show_data", "show_training", "answering", "serve", "advising", "costing", "diagnosing"},
+    "show_data": NOUNS | {"tuning", "workspace", "report", "show"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,33 +19,30 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-def train_or(
-    folder: Path, rung: str, as_json: bool, *, embedder: bool, lr_range: bool, budget: str, raft_sweep: bool, cancel: bool
-) -> None:
-    """Train, or do what an option asks for instead. ConfigError where two of them are asked for."""
-    if embedder + lr_range + bool(budget) + raft_sweep + cancel > 1:
-        raise ConfigError("--embedder, --lr-range, --budget, --raft-sweep and --cancel don't go together", "name one of them")
-    if embedder:
-        tune_and_show(folder, as_json)
-    elif cancel:
-        cancel_and_show(folder)
-    elif lr_range:
-        range_and_show(folder, rung, as_json)
-    elif raft_sweep:
-        sweep_and_show(folder, as_json)
-    elif budget:
-        search_and_show(folder, rung, budget, as_json)
-    else:
-        train_and_show(folder, rung, as_json)
+def train_or(folder: Path, rung: str, as_json: bool, allow: Sequence[str], budget: str, instead: Sequence[str]) -> None:
+    """Train, or do what the one option in `instead`, or a budget, asks for. ConfigError where several are asked for."""
+    asked = [*instead, *(["--budget"] if budget else [])]
+    if len(asked) > 1:
+        raise ConfigError(f"{' and '.join(asked)} don't go together", "name one of them")
+    ways: dict[str, Callable[[], None]] = {
+        "--embedder": lambda: tune_and_show(folder, as_json),
+        "--specialist": lambda: specialise_and_show(folder, as_json),
+        "--lr-range": lambda: range_and_show(folder, rung, as_json),
+        "--raft-sweep": lambda: sweep_and_show(folder, as_json),
+        "--budget": lambda: search_and_show(folder, rung, budget, as_json),
+        "--cancel": lambda: cancel_and_show(folder),
+    }
+    ways[asked[0]]() if asked else train_and_show(folder, rung, as_json, allow)
 
 
-def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
+def train_and_show(folder: Path, rung: str, as_json: bool, allow: Sequence[str] = ()) -> None:
     """Train the adapter behind a rung and say where it is, and what it learned. Under torchrun the first process speaks."""
     from rung.tuning.spread import joined
+    from rung.workspace.auditing import allowing
     from rung.workspace.training import train_adapter
     from rung.workspace.workspace import examples
 
-    ws, raft = open_workspace(folder), _is_raft(rung)
+    ws, raft = allowing(open_workspace(folder), allow), _is_raft(rung)
     with joined() as group, talking(quiet=as_json or group.rank > 0) as (bar, say):
         knowledge = group.first(lambda: _knowledge(ws, raft, bar))
         adapter, losses = train_adapter(ws, examples(ws), knowledge, bar, raft=raft, say=say)
@@ -161,6 +158,26 @@ def _table(found: Found) -> None:
         mark = "best" if one == found.best else one.how
         table.add_row(one.model, str(one.rank), f"{one.learning_rate:g}", str(one.epochs), f"{one.loss:.4f}", f"{one.seconds:.0f}", mark)
     Console().print(table)
+
+
+def specialise_and_show(folder: Path, as_json: bool) -> None:
+    """Train the encoder of a `classify` project and say how well it did on the rows set aside."""
+    from rung.workspace.specialists import train_encoder
+
+    with progress(quiet=as_json) as bar:
+        made, told = train_encoder(open_workspace(folder), bar)
+    if as_json:
+        print_json({"specialist": str(made)} | told)
+        return
+    scores = told["scores"]
+    print(f"specialist: {made}")
+    print(f"{scores['accuracy']:.1%} right on {scores['rows']} examples set aside, calibration error {scores['calibration_error']:.3f}")
+    if scores["others"]:
+        print(
+            f"below a confidence of {told['threshold']:.2f} it names no label: {scores['others_told']:.0%} of the {scores['others']} ",
+            end="",
+        )
+        print(f"examples that fit none, {1 - scores['answered']:.1%} of the others")
 
 
 def tune_and_show(folder: Path, as_json: bool) -> None:

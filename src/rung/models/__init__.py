@@ -54,3 +54,13 @@ def base_folder(spec: str, root: Path = Path()) -> Path:
     if kind == "local":
         return root / Path(name).expanduser()
     raise ModelError(f"'{spec}' has no weights on this machine", "tune a bundled:, local: or hf: model")
+
+
+def on_this_machine(spec: str) -> bool:
+    """Whether the weights of a spec are at hand, or would have to be fetched or asked for elsewhere."""
+    kind, _, name = spec.partition(":")
+    if kind == "hf":
+        from rung.models.hub import cached
+
+        return cached(name)
+    return kind in ("bundled", "local")

@@ -39,6 +39,8 @@ class Plan:
 
     training: list[Row]
     validation: list[Row]
+    solved: list[Case]
+    made: list[Row]  # of the solved examples, before any cleaning
     recipe: Recipe
     means: Means
     base: Path  # where the weights lie; empty where another machine trains
@@ -46,6 +48,32 @@ class Plan:
     adapters: Path
     documents: dict[str, str]  # path to hash
     what: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is trained on: the examples that may be told, their rows, and what is left of these after cleaning, split in two."""
+
+    solved: list[Case]
+    made: list[Row]
+    training: list[Row]
+    validation: list[Row]
+
+
+def prepare(ws: Workspace, examples: Sequence[Case], public: Knowledge | None, *, raft: bool) -> Prepared:
+    """The rows of `tuned` or, with a knowledge, of `raft`. TuningError where there is nothing to train on."""
+    from rung.tuning.audit.personal import cleaned
+    from rung.tuning.rows import no_context, rows
+    from rung.tuning.split import split
+
+    if not examples:
+        raise TuningError("the project has no solved examples to train on", 'add examples = "examples.jsonl" under [project]')
+    solved = w.told(ws, public, examples)
+    made = rows(solved, w.style(ws), raft_source_of(ws, public) if raft and public else no_context)
+    kept = cleaned(made, ws.config.tuning.personal_data)
+    if made and not kept:
+        raise TuningError("every training row holds personal data and is left out", 'set personal_data = "redact" under [tuning]')
+    return Prepared(solved, made, *split(kept, 0.1, ws.config.project.seed))
 
 
 def train_adapter(
@@ -66,14 +94,19 @@ def train_adapter(
     from rung.measure.record import lines_of
     from rung.tuning.adapters import adapter_name, find
     from rung.tuning.defaults import told
+    from rung.tuning.spread import started
+    from rung.workspace.auditing import audit_rows, keep_audit
 
     plan = planned(ws, examples, knowledge, workers, raft=raft)
     folder = find(plan.adapters, adapter_name(plan.recipe, plan.base_id, plan.training, plan.validation))
     if folder is None:
         if not ws.config.tuning.remote:
             say(told(ws.config.tuning, plan.recipe))
+        done = audit_rows(ws, plan.solved, plan.made, plan.validation, progress) if plan.made else None
         with writing(plan.adapters):
             folder = _elsewhere(ws, plan, say) if ws.config.tuning.remote else _here(plan, progress, say)
+        if done and started().rank == 0:
+            keep_audit(done, audited(folder))
     path = folder / "loss.jsonl"
     return folder, tuple(lines_of(path)) if path.exists() else ()
 
@@ -96,27 +129,32 @@ def planned(
 ) -> Plan:
     """Rows, split and recipe of the project's training. TuningError where there is nothing to train on."""
     from rung.models import base_folder
-    from rung.tuning.defaults import derived, hidden_size
     from rung.tuning.recipe import Means
-    from rung.tuning.rows import no_context, raw_rows, rows
+    from rung.tuning.rows import raw_rows
     from rung.tuning.split import split
 
     tuning, pretrain = ws.config.tuning, ws.config.tuning.method == "pretrain" and not raft
-    if not examples and not (pretrain and knowledge):
-        raise TuningError("the project has no solved examples to train on", 'add examples = "examples.jsonl" under [project]')
     public = w.shown(ws, knowledge, "") if knowledge else None
-    source = raft_source_of(ws, public) if raft and public else no_context
-    made = rows(w.told(ws, public, examples), w.style(ws), source)
     raw = raw_rows(public.passages()) if pretrain and public else []
-    training, validation = split(made or raw, 0.1, ws.config.project.seed)
-    training += raw if made else []
+    alone = raw and not examples
+    ready = Prepared([], [], *split(raw, 0.1, ws.config.project.seed)) if alone else prepare(ws, examples, public, raft=raft)
+    training, validation = ready.training + (raw if examples else []), ready.validation
     base = Path() if tuning.remote else base_folder(ws.config.model.name, ws.folder)
-    recipe = derived(tuning, len(training), 2000 if tuning.remote else hidden_size(base), ws.config.project.seed)
+    recipe = recipe_for(ws, len(training))
     documents = dict(public.documents()) if (raft or pretrain) and public else {}
     what, base_id = "train raft" if raft else "train tuned", w.base_model(ws, workers=workers).id
-    return Plan(
-        training, validation, recipe, Means(tuning.checkpointing, tuning.compile), base, base_id, ws.home / "adapters", documents, what
-    )
+    means, adapters = Means(tuning.checkpointing, tuning.compile), ws.home / "adapters"
+    return Plan(training, validation, ready.solved, ready.made, recipe, means, base, base_id, adapters, documents, what)
+
+
+def recipe_for(ws: Workspace, rows: int) -> Recipe:
+    """How an adapter is trained on so many rows: as configured, and what is not, derived."""
+    from rung.models import base_folder
+    from rung.tuning.defaults import derived, hidden_size
+
+    name, tuning = ws.config.model.name, ws.config.tuning
+    away = tuning.remote or name.startswith("endpoint:")
+    return derived(tuning, rows, 2000 if away else hidden_size(base_folder(name, ws.folder)), ws.config.project.seed)
 
 
 def remote_of(ws: Workspace) -> Remote:
@@ -131,6 +169,11 @@ def remote_of(ws: Workspace) -> Remote:
     if not model:
         raise ConfigError(f"'{tuning.remote}' must be told which model to tune", "set remote_model under [tuning]")
     return Remote(tuning.remote.rstrip("/"), model, tuning.key_env)
+
+
+def audited(adapter: Path) -> Path:
+    """The file that holds the audit made before an adapter was trained."""
+    return adapter.with_name(f"{adapter.name}.audit.json")
 
 
 @contextmanager
@@ -190,6 +233,7 @@ def lr_range(ws: Workspace, knowledge: Knowledge | None, progress: Progress, *, 
 
 def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say) -> list[Cell]:
     """RAFT's settings swept on the project's validation split, best first; validated on what the serving search brings."""
+    from rung.tuning.audit.personal import cleaned
     from rung.tuning.raft_sweep import SHARES, sweep
     from rung.tuning.recipe import Heard
     from rung.tuning.rows import rows
@@ -200,11 +244,14 @@ def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say
     solved, style, source = w.told(ws, public, examples), w.style(ws), searching(ws, public)
     kept = {row.id for row in plan.training}
 
-    def made(p: float, distractors: int) -> list[Row]:
-        chosen = rows(solved, style, raft_source_of(ws, public, p, distractors))  # all of them, since refusals are drawn from all
-        return [row for row in chosen if row.id in kept]
+    def clean(source: TrainingSource, ids: set[str]) -> list[Row]:
+        """Of all rows those with these ids: refusals are drawn from all."""
+        return [row for row in cleaned(rows(solved, style, source), ws.config.tuning.personal_data) if row.id in ids]
 
-    served = [row for row in rows(solved, style, lambda case: tuple(source.find(case.question).hits)) if row.id in held]
+    def made(p: float, distractors: int) -> list[Row]:
+        return clean(raft_source_of(ws, public, p, distractors), kept)
+
+    served = clean(lambda case: tuple(source.find(case.question).hits), held)
     grid = [(p, n) for n in sorted({1, source.k - 1, 2 * source.k - 1}) for p in SHARES]
     with writing(plan.adapters):
         heard = Heard(partial(progress, "sweep"), say)
