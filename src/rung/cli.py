@@ -152,24 +152,24 @@ def ask(
     ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter, chat=chat)
 
 
-@app.command(epilog="Example: `rung train shop --rung raft`")
+@app.command(epilog="Example: `rung train shop --rung raft`, or on two GPUs `torchrun --nproc-per-node 2 -m rung train shop`")
 def train(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.", autocompletion=_trained)] = "tuned",
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
+    lr_range: Annotated[bool, typer.Option("--lr-range", help="Only show the loss over learning rates, and suggest one.")] = False,
+    budget: Annotated[str, typer.Option(help="Search for the best settings so long, such as 30m or 2h.", metavar="TIME")] = "",
+    raft_sweep: Annotated[bool, typer.Option("--raft-sweep", help="Only compare raft's settings on the rows set aside.")] = False,
     specialist: Annotated[bool, typer.Option("--specialist", help="Train the rung encoder of a classify project instead.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="End the jobs that wait on a remote tuner.")] = False,
     allow: Annotated[list[str] | None, typer.Option(help="Train in spite of this finding; repeatable.", metavar="FINDING")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
-    from rung.show import specialise_and_show, train_and_show, tune_and_show
+    from rung.show_training import train_or
 
-    if embedder:
-        tune_and_show(folder, as_json)
-    elif specialist:
-        specialise_and_show(folder, as_json)
-    else:
-        train_and_show(folder, rung, as_json, tuple(allow or ()))
+    instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
+    train_or(folder, rung, as_json, tuple(allow or ()), budget, [option for option, asked in instead.items() if asked])
 
 
 @app.command(epilog="Example: `rung rows trl exported shop`")

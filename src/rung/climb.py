@@ -21,6 +21,7 @@ from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.privacy import remote
 from rung.workspace.searching import mode, source
+from rung.workspace.training import audited, quiet, train_adapter
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -81,10 +82,13 @@ class Parts:
     workers: int | None
     models: dict[str, tuple[ChatModel, tuple[dict[str, float], ...]]] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    say: Callable[[str], None] = quiet
     audits: dict[str, Path] = field(default_factory=dict)  # of the rows behind each tuned model
 
 
-def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None) -> Climb:
+def climb(
+    ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None, say: Callable[[str], None] = quiet
+) -> Climb:
     """Measure the rungs on the held-out cases and decide.
 
     Answers, adapters and the index are reused where what made them is unchanged. Raises RungError; an interrupted
@@ -96,7 +100,7 @@ def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (),
     w.task(ws, cases)
     model = stages.timed("open", lambda: w.base_model(ws, named_adapter(ws), workers))  # what is wrong is said before hours of indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())})
+    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())}, say=say)
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
     facts = _facts(parts, len(skipped))
     folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
@@ -130,9 +134,10 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
 
             parts.models[name] = specialist(parts.ws, name, parts.examples, parts.knowledge, parts.progress)
         else:
-            from rung.workspace.training import audited, train_adapter
-
-            adapter, losses = train_adapter(parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=name == "raft")
+            raft = name == "raft"
+            adapter, losses = train_adapter(
+                parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=raft, say=parts.say
+            )
             parts.audits[name] = audited(adapter)
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
@@ -177,8 +182,8 @@ def unavailable(parts: Parts, name: str) -> str:
         return "the project has no documents"
     if (rung.source == "nearest" or rung.trained_on) and not parts.examples:
         return "the project has no solved examples"
-    if rung.trained_on and config.model.name.startswith("endpoint:"):
-        return "a model behind an endpoint can't be tuned from here"
+    if rung.trained_on and config.model.name.startswith("endpoint:") and not config.tuning.remote:
+        return "a model behind an endpoint is tuned by its server: set remote under [tuning]"
     if config.limits.private and remote(config.model.name):
         return "the project is private and the model may not be on this machine"
     if rung.source == "everything":

@@ -152,16 +152,23 @@ class AnswerConfig(Section):
 
 
 class TuningConfig(Section):
-    """The LoRA recipe."""
+    """How adapters are trained. What is unset is derived from the data and the model, said before a training, and kept with it."""
 
-    rank: int = Field(16, ge=1, description="rank of the LoRA matrices")
-    alpha: int = Field(32, ge=1, description="scale of the LoRA update, divided by the rank")
-    epochs: int = Field(8, ge=1, description="passes over the examples")
-    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate")
-    batch_rows: int = Field(16, ge=1, description="rows in a batch")
+    method: Literal["lora", "rslora", "dora", "qlora", "full", "pretrain"] = Field(
+        "lora",
+        description="lora, rslora (scaled for high ranks), dora, qlora (on a base in 4 bits), full (all weights), "
+        "or pretrain (LoRA on the documents' text and the examples)",
+    )
+    rank: int | None = Field(None, ge=1, description="rank of the LoRA matrices")
+    alpha: int | None = Field(None, ge=1, description="scale of the LoRA update, divided by the rank")
+    epochs: int | None = Field(None, ge=1, description="passes over the examples")
+    learning_rate: float | None = Field(None, gt=0, description="peak learning rate")
+    batch_rows: int | None = Field(None, ge=1, description="rows in a batch")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "fp32", description="arithmetic of training; auto times both once and keeps to it, but may choose otherwise elsewhere"
     )
+    checkpointing: bool = Field(False, description="compute layers again in the backward pass: less memory, more time")
+    compile: bool = Field(False, description="torch.compile, for GPUs; it needs a C++ compiler")
     personal_data: Literal["keep", "redact", "drop"] = Field(
         "keep",
         description="in training rows: keep it, put its kind in its place, or leave out rows that hold any; see docs/training-data.md",
@@ -170,6 +177,11 @@ class TuningConfig(Section):
     gold_probability: float = Field(0.8, ge=0, le=1, description="raft: how often the gold passage is in the context")
     general: str = Field("", description="cases that show what an adapter forgets; empty for a small set of our own")
     forgetting: float = Field(0.5, ge=0, description="how much the loss on the general set may rise, in nats a token, to be promoted")
+    distractors: int | None = Field(None, ge=0, description="raft: other passages beside the gold one; unset, k - 1 of [knowledge]")
+    bases: tuple[str, ...] = Field((), description="rung train --budget: base models to choose among, named as in [model]")
+    remote: str = Field("", description="base URL of an OpenAI-compatible fine-tuning API that trains instead of this machine")
+    remote_model: str = Field("", description="the base model's name there; unset, that of an endpoint: model")
+    key_env: str = Field("", description="environment variable that holds the API key of `remote`")
 
 
 class SpecialistConfig(Section):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,21 @@ if TYPE_CHECKING:
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Progress]:
     """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere."""
+    with talking(quiet=quiet) as (bar, _):
+        yield bar
+
+
+@contextmanager
+def talking(*, quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """The same, and a function that says a sentence above the bars."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True, quiet=quiet)
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal or quiet:
-        yield _lines(console)
+        yield _lines(console), say
         return
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=console) as bars:
@@ -42,7 +51,7 @@ def progress(*, quiet: bool = False) -> Iterator[Progress]:
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done, total=total)
 
-        yield update
+        yield update, say
 
 
 def _lines(console: Any) -> Progress:
@@ -162,73 +171,13 @@ def _show_sync(report: SyncReport, version: str) -> None:
     print(f"knowledge: {version}")
 
 
-def train_and_show(folder: Path, rung: str, as_json: bool, allow: Sequence[str] = ()) -> None:
-    """Train the adapter behind a rung and say where it is."""
-    from rung.approach.ladder import LADDER
-    from rung.workspace.auditing import allowing
-    from rung.workspace.training import train_adapter
-    from rung.workspace.workspace import examples, sync_knowledge
-
-    if rung not in LADDER or not LADDER[rung].trained_on:
-        raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
-    ws = allowing(open_workspace(folder), allow)
-    solved = examples(ws)
-    with progress(quiet=as_json) as bar:
-        raft = LADDER[rung].model == "raft"
-        synced = sync_knowledge(ws, bar) if raft or ws.config.access.on else None
-        adapter, losses = train_adapter(ws, solved, synced[0] if synced else None, bar, raft=raft)
-    if as_json:
-        print_json({"adapter": str(adapter), "losses": losses})
-    else:
-        print(f"adapter: {adapter}")
-
-
-def specialise_and_show(folder: Path, as_json: bool) -> None:
-    """Train the encoder of a `classify` project and say how well it did on the rows set aside."""
-    from rung.workspace.specialists import train_encoder
-
-    with progress(quiet=as_json) as bar:
-        made, told = train_encoder(open_workspace(folder), bar)
-    if as_json:
-        print_json({"specialist": str(made)} | told)
-        return
-    scores = told["scores"]
-    print(f"specialist: {made}")
-    print(f"{scores['accuracy']:.1%} right on {scores['rows']} examples set aside, calibration error {scores['calibration_error']:.3f}")
-    if scores["others"]:
-        print(
-            f"below a confidence of {told['threshold']:.2f} it names no label: {scores['others_told']:.0%} of the {scores['others']} ",
-            end="",
-        )
-        print(f"examples that fit none, {1 - scores['answered']:.1%} of the others")
-
-
-def tune_and_show(folder: Path, as_json: bool) -> None:
-    """Train the embedder and say what it gained and how to use it."""
-    from rung.workspace.embedding import tune_embedder
-
-    with progress(quiet=as_json) as bar:
-        done = tune_embedder(open_workspace(folder), bar)
-    if as_json:
-        print_json(done)
-        return
-    gained = done.gained
-    print(f"embedder: {done.folder}")
-    print(f"mean reciprocal rank on {gained.n} questions set aside: {done.base:.3f} before, {done.tuned:.3f} after")
-    print(f"gained {gained.estimate:+.3f}, 95 % interval {gained.low:+.3f} to {gained.high:+.3f}")
-    if done.unseen and done.unseen.n < gained.n:
-        new = done.unseen
-        print(f"on the {new.n} about documents not trained on: {new.estimate:+.3f}, {new.low:+.3f} to {new.high:+.3f}")
-    print(f'to use it, write embedder = "{done.spec}" under [knowledge]; the index stays as it is')
-
-
 def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "", at: str = "") -> None:
     """Climb, print the table, the time of each stage, the verdict and the report's path."""
     from rung import climb as climbing
 
     started = time.perf_counter()
-    with progress(quiet=as_json) as bar:
-        done = climbing.climb(open_workspace(folder, user), bar, rungs, workers)
+    with talking(quiet=as_json) as (bar, say):
+        done = climbing.climb(open_workspace(folder, user), bar, rungs, workers, say)
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
     _show_climb(done, as_json, f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
 

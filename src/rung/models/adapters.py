@@ -22,17 +22,26 @@ from rung.types import Json
 if TYPE_CHECKING:
     import torch
 
-_KEY = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
-_PLAIN = {"use_dora": False, "modules_to_save": None, "bias": "none", "fan_in_fan_out": False}  # all that is served
+_KEY = re.compile(r"base_model\.model\.(.+)\.lora_(?:([AB])\.weight|(magnitude_vector))")
+_PLAIN = {"modules_to_save": None, "bias": "none", "fan_in_fan_out": False}  # all that is served
 _MERGE = "train it as plain LoRA, or merge it into its base model"
 
 
 @dataclass(frozen=True)
 class LowRank:
-    """What LoRA adds to a linear layer: x ↦ up · (down · x), with the scale already in `up` (arXiv 2106.09685)."""
+    """What LoRA adds to a linear layer: x ↦ up · (down · x), with the scale already in `up` (arXiv 2106.09685).
+
+    DoRA (arXiv 2402.09353) gives the sum's rows lengths of their own: `gain` times the layer's, with the gain in `up` too.
+    """
 
     down: torch.Tensor  # (rank, in), float32
     up: torch.Tensor  # (out, rank), float32
+    gain: torch.Tensor | None = None  # (out,), float32
+
+    def added(self, weight: torch.Tensor) -> torch.Tensor:
+        """The layer's weight (out, in) with this added, in its type."""
+        kept = weight if self.gain is None else weight * self.gain[:, None].to(weight.dtype)
+        return kept + (self.up @ self.down).to(weight.dtype)
 
 
 class Adapters:
@@ -54,8 +63,7 @@ class Adapters:
             for layer in layers.keys() - self._hooked:
                 self._model.get_submodule(layer).register_forward_hook(self._hook(layer))
                 self._hooked.add(layer)
-            at = self._model.device
-            self._loaded[name] = {layer: LowRank(low.down.to(at), low.up.to(at)) for layer, low in layers.items()}
+            self._loaded[name] = layers
         self._folders[name] = folder
         return name
 
@@ -77,22 +85,25 @@ class Adapters:
         """A linear layer's weight (out, in) with an adapter added, in a tensor of its own; without one, the base's own."""
         weight: torch.Tensor = self._model.get_submodule(layer).weight.detach()
         low = self._layers(name).get(layer)
-        return weight if low is None else weight + (low.up @ low.down).to(weight.dtype)
+        return weight if low is None else low.added(weight)
 
     def _hook(self, layer: str) -> Callable[[Any, tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor | None]:
         from torch.nn.functional import linear
 
-        def add(_: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor | None:
+        def add(linearly: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor | None:
             low = self._current.get(layer)
             if low is None:
                 return None
+            if low.gain is not None:
+                bias = 0.0 if linearly.bias is None else linearly.bias
+                output = (output - bias) * low.gain.to(output.dtype) + bias
             return output + linear(linear(inputs[0].to(low.down.dtype), low.down), low.up).to(output.dtype)
 
         return add
 
 
-def read_adapter(folder: Path, places: Mapping[str, tuple[int, int]]) -> dict[str, LowRank]:
-    """Every layer's matrices by the layer's name; `places` are the base's linear layers with their (out, in).
+def read_adapter(folder: Path, places: Mapping[str, torch.Tensor]) -> dict[str, LowRank]:
+    """Every layer's matrices by the layer's name, on its device; `places` are the weights (out, in) of the base's linear layers.
 
     ModelError where any of them has no place there.
     """
@@ -110,36 +121,40 @@ def read_adapter(folder: Path, places: Mapping[str, tuple[int, int]]) -> dict[st
         match = _KEY.fullmatch(name)
         if not match:
             raise _misfit(folder, f"'{name}' is no matrix of LoRA")
-        found.setdefault(match[1], {})[match[2]] = tensor
+        found.setdefault(match[1], {})[match[2] or "lengths"] = tensor
     if not found:
         raise _misfit(folder, "it holds no matrices")
     return {layer: _low_rank(folder, places, config, layer, pair) for layer, pair in found.items()}
 
 
-def _linear(model: Any) -> dict[str, tuple[int, int]]:
+def _linear(model: Any) -> dict[str, torch.Tensor]:
     import torch
 
-    linear = {name: layer for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
-    return {name: (layer.out_features, layer.in_features) for name, layer in linear.items()}
+    return {name: layer.weight for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
 
 
 def _low_rank(
-    folder: Path, places: Mapping[str, tuple[int, int]], config: dict[str, Json], layer: str, pair: dict[str, torch.Tensor]
+    folder: Path, places: Mapping[str, torch.Tensor], config: dict[str, Json], layer: str, pair: dict[str, torch.Tensor]
 ) -> LowRank:
     import torch
 
-    if pair.keys() != {"A", "B"}:
-        raise _misfit(folder, f"one of the two matrices of '{layer}' is missing")
+    if pair.keys() != ({"A", "B", "lengths"} if config.get("use_dora") else {"A", "B"}):
+        raise _misfit(folder, f"one of the matrices of '{layer}' is missing")
     down, up = pair["A"], pair["B"]
     if layer not in places:
         raise _misfit(folder, f"the model has no linear layer '{layer}'")
-    outer, inner = places[layer]
+    place = places[layer]
+    outer, inner = place.shape
     rank = _pattern(config.get("rank_pattern"), layer, config["r"])
     if down.shape != (rank, inner) or up.shape != (outer, rank):
         raise _misfit(folder, f"'{layer}' is {inner} → {outer} in the model and otherwise in the adapter")
     alpha = _pattern(config.get("alpha_pattern"), layer, config["lora_alpha"])
     scale = alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
-    return LowRank(down.to(torch.float32), up.to(torch.float32) * scale)
+    down, up = down.to(place.device, torch.float32), (up.to(torch.float32) * scale).to(place.device)
+    if "lengths" not in pair:
+        return LowRank(down, up)
+    gain = pair["lengths"].to(place.device, torch.float32) / (place.detach().float() + up @ down).norm(dim=1)
+    return LowRank(down, up * gain[:, None], gain)
 
 
 def _pattern(patterns: dict[str, Any] | None, layer: str, default: Any) -> Any:

@@ -39,6 +39,8 @@ def write_gguf_lora(adapter: Path, base: Path, file: Path) -> Path:
     for layer, low in low_ranks(base, adapter).items():
         if layer == "model.embed_tokens" or (layer == "lm_head" and "lm_head.weight" not in held):
             raise ModelError(f"llama.cpp can't add to '{layer}' of this model", "export it merged: --format gguf")
+        if low.gain is not None:
+            raise ModelError("llama.cpp knows no lengths of DoRA", "export it merged: --format gguf")
         up = low.up * (low.down.shape[0] / alpha)
         if layer[-7:] in heads:
             up = interleaved(up, heads[layer[-7:]])

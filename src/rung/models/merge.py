@@ -31,7 +31,7 @@ def write_merged(base: Path, adapter: Path | None, folder: Path, kind: Literal["
     weights = base_weights(base)
     for layer, low in low_ranks(base, adapter).items() if adapter else ():
         weight = weights[f"{layer}.weight"]
-        weights[f"{layer}.weight"] = (weight.to(torch.float32) + low.up @ low.down).to(weight.dtype if kind == "base" else torch.float32)
+        weights[f"{layer}.weight"] = low.added(weight.to(torch.float32)).to(weight.dtype if kind == "base" else torch.float32)
     if kind != "base":
         to = torch.float16 if kind == "f16" else torch.float32
         weights = {name: weight.to(to) if weight.is_floating_point() else weight for name, weight in weights.items()}
@@ -46,8 +46,9 @@ def low_ranks(base: Path, adapter: Path) -> dict[str, LowRank]:
     """The adapter's matrices by layer, float32, held to the shapes of the base's weights. ModelError for a misfit."""
     check_adapter(adapter)
     found = base_weights(base).items()
-    shapes = {name.removesuffix(".weight"): tuple(weight.shape) for name, weight in found if name.endswith(".weight")}
-    return read_adapter(adapter, {name: (shape[0], shape[1]) for name, shape in shapes.items() if len(shape) == 2})
+    return read_adapter(
+        adapter, {name.removesuffix(".weight"): held for name, held in found if name.endswith(".weight") and held.ndim == 2}
+    )
 
 
 def base_weights(base: Path) -> dict[str, torch.Tensor]:

@@ -31,10 +31,15 @@ def adapter_name(recipe: Recipe, base: str, training: Sequence[Row], validation:
 def find(adapters: Path, name: str) -> Path | None:
     """The finished adapter of that name, or the one that these makings made. DataError where its files were changed."""
     for folder in finished(adapters):
-        if name == folder.name or name in told(folder, "made.json").get("makings", []):
+        if name == folder.name or name in makings(folder):
             verify(folder)
             return folder
     return None
+
+
+def makings(folder: Path) -> list[str]:
+    """The hashes of all that led to this adapter."""
+    return list(told(folder, "made.json").get("makings", []))
 
 
 def finished(adapters: Path) -> Iterator[Path]:
@@ -71,13 +76,13 @@ def verify(folder: Path) -> None:
             raise DataError(f"the adapter {folder.name} was changed: {name}", f"delete {folder} and train it again")
 
 
-def store(temporary: Path, adapters: Path, makings: str, files: Mapping[str, Any]) -> Path:
+def store(temporary: Path, adapters: Path, made: str, files: Mapping[str, Any]) -> Path:
     """Finish an adapter: write `files` as JSON beside its weights, their sums, and move it to its name at once.
 
     Where other makings led to the same weights, one folder tells of both. What is no adapter is named by its makings.
     """
-    target = adapters / (adapter_hash(temporary)[:16] if (temporary / "adapter_config.json").exists() else makings)
-    files = {**files, "made.json": {"makings": [makings]}}
+    target = adapters / (adapter_hash(temporary)[:16] if (temporary / "adapter_config.json").exists() else made)
+    files = {**files, "made.json": {"makings": [made]}}
     if (target / "sums.json").exists():
         files = {file: _joined(told(target, file), value) for file, value in files.items()}
     for file, value in files.items():

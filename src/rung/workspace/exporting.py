@@ -26,7 +26,7 @@ def write_rows(ws: Workspace, form: str, out: Path, *, raft: bool = False, progr
     from rung.measure.record import write_whole
     from rung.tuning.formats import FEWEST, FORMATS, Base
     from rung.workspace.auditing import audit_rows
-    from rung.workspace.training import prepare
+    from rung.workspace.training import prepare, recipe_for
 
     if form not in FORMATS:
         raise ConfigError(f"there is no format '{form}'", f"name one of {', '.join(FORMATS)}")
@@ -41,7 +41,7 @@ def write_rows(ws: Workspace, form: str, out: Path, *, raft: bool = False, progr
     if form == "openai" and len(ready.training) < FEWEST:
         raise DataError(f"OpenAI's fine-tuning takes {FEWEST} examples or more; these are {len(ready.training)}", "add examples")
     name, window = _base(ws)
-    files = FORMATS[form](ready.training, ready.validation, w.recipe(ws), Base(name, window))
+    files = FORMATS[form](ready.training, ready.validation, recipe_for(ws, len(ready.training)), Base(name, window))
     _check_folder(out, files)
     for file, text in files.items():
         write_whole(out / file, text.encode("utf-8", "surrogatepass"))

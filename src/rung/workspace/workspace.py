@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from rung.measure.cost import Prices
     from rung.measure.score import Task
     from rung.measure.verdict import Limits
-    from rung.tuning.recipe import Recipe
     from rung.types import Filter
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, out of how much
@@ -298,10 +297,17 @@ def told(ws: Workspace, knowledge: Knowledge | None, solved: Sequence[Case]) -> 
 
 
 def base_model(ws: Workspace, adapter: Path | None = None, workers: int | None = None) -> ChatModel:
-    """The configured model, with an adapter on top if given. `workers` bounds what runs side by side."""
+    """The configured model, with an adapter on top if given. `workers` bounds what runs side by side.
+
+    An adapter that a remote tuner made is a model of its own, on the tuner's server.
+    """
     from rung.models import load
 
     name, options = ws.config.model.name, dict(ws.config.model.options)
+    if adapter and (adapter / "remote.json").is_file():
+        told = json.loads((adapter / "remote.json").read_text(encoding="utf-8"))
+        options = options if name.startswith("endpoint:") else {"key_env": told["key_env"]}
+        name, adapter = f"endpoint:{told['model']}@{told['url']}", None
     if workers:
         options["concurrency" if name.startswith("endpoint:") else "threads"] = workers
     if name.startswith("local:") and not Path(name[6:]).expanduser().is_absolute():
@@ -370,11 +376,3 @@ def prices(ws: Workspace) -> Prices:
     from rung.measure.cost import Prices
 
     return Prices(**ws.config.prices.model_dump())
-
-
-def recipe(ws: Workspace) -> Recipe:
-    """How adapters are trained."""
-    from rung.tuning.recipe import Recipe
-
-    chosen = ws.config.tuning.model_dump(exclude={"gold_probability", "personal_data", "allow", "general", "forgetting"})
-    return Recipe(seed=ws.config.project.seed, **chosen)
