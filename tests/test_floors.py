@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "config": {"errors", "sources"},
     "sources": set(),
     "knowledge": NOUNS,
-    "models": NOUNS,
+    "models": NOUNS | {"knowledge"},  # the reader runs on the embedder's weights and runtime
     "approach": NOUNS | {"knowledge", "models"},
     "tuning": NOUNS | {"approach", "models"},
     "measure": NOUNS | {"approach"},

@@ -16,6 +16,7 @@ from rung.approach.ladder import LADDER, check_rungs
 from rung.approach.policy import Policy
 from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
 from rung.errors import ModelError, TuningError
+from rung.models import reads_only
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.privacy import remote
@@ -155,6 +156,10 @@ def unavailable(parts: Parts, name: str) -> str:
         return "the project has no solved examples"
     if rung.trained_on and config.model.name.startswith("endpoint:"):
         return "a model behind an endpoint can't be tuned from here"
+    if reads_only(config.model.name) and (rung.trained_on or rung.source not in ("everything", "search")):
+        return f"{config.model.name} quotes from passages and learns nothing, and this rung is about " + (
+            "learning" if rung.trained_on else "answering without passages"
+        )
     if config.limits.private and remote(config.model.name):
         return "the project is private and the model may not be on this machine"
     if rung.source == "everything":

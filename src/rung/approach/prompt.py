@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rung.errors import ModelError
+from rung.models.numbered import written
 from rung.types import ChatModel, Citation, Hit, Message
 
 CITE = "Cite the passage number in brackets."
@@ -32,10 +33,8 @@ def render(style: PromptStyle, question: str, hits: Sequence[Hit] = (), shots: S
     system = f"{style.system} {CITE}".strip() if hits and style.cite else style.system
     messages: list[Message] = [{"role": "system", "content": system}] if system else []
     for asked, answered in shots:
-        messages += [{"role": "user", "content": f"Question: {asked}"}, {"role": "assistant", "content": answered}]
-    passages = "\n\n".join(f"[{number}] {passage(hit)}" for number, hit in enumerate(hits, 1))
-    ask = f"Question: {question}"
-    return [*messages, {"role": "user", "content": f"{passages}\n\n{ask}" if hits else ask}]
+        messages += [{"role": "user", "content": written((), asked)}, {"role": "assistant", "content": answered}]
+    return [*messages, {"role": "user", "content": written([passage(hit) for hit in hits], question)}]
 
 
 def passage(hit: Hit) -> str:

@@ -67,12 +67,7 @@ class MiniLM:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        return tokenizer(self.folder)
 
     @cached_property
     def _run(self) -> Run:
@@ -105,6 +100,16 @@ def open_embedder(name: str = "", runtime: str = "", precision: str = "", thread
     if precision not in ("bf16", "f32") or (runtime, precision) == ("torch", "bf16"):
         raise ConfigError(f"minilm can't run in '{precision}' on {runtime}", "write f32, or bf16 with openvino")
     return MiniLM(folder, runtime, precision, threads or _cores())
+
+
+def tokenizer(folder: Path) -> Any:
+    """The tokenizer beside the weights, which cuts and pads nothing."""
+    from tokenizers import Tokenizer
+
+    opened = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    opened.no_truncation()
+    opened.no_padding()
+    return opened
 
 
 def verified(weights: Path, sha256: str = SHA256) -> None:

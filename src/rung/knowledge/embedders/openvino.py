@@ -42,26 +42,32 @@ def compiled(folder: Path, precision: str, threads: int) -> Callable[[Sequence[S
     """A function from rows of token ids to float32 vectors; every row runs alone on one of `threads` cores."""
     import numpy as np
 
+    graph = bert(folder)
+    dimensions = graph.output(0).partial_shape[1].get_length()
+    run = running(graph, precision, threads)
+    return lambda rows: np.array(run(rows), np.float32).reshape(len(rows), dimensions)
+
+
+def running(graph: Any, precision: str, threads: int) -> Callable[[Sequence[Sequence[int]]], list[Any]]:
+    """A function from rows of token ids to what the graph says of each; every row runs alone on one of `threads` cores."""
     openvino = runtime()
     settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
     settings["ENABLE_CPU_PINNING"] = False  # other work may sit on the core we would be pinned to
-    model = openvino.Core().compile_model(bert(folder), "CPU", settings)
-    queue = openvino.AsyncInferQueue(model, threads)
+    queue = openvino.AsyncInferQueue(openvino.Core().compile_model(graph, "CPU", settings), threads)
     lock = threading.Lock()  # the queue has one callback: two callers at once would fill each other's rows
-    dimensions = model.output(0).partial_shape[1].get_length()
 
-    def run(rows: Sequence[Sequence[int]]) -> Vectors:
-        vectors = np.zeros((len(rows), dimensions), np.float32)
+    def run(rows: Sequence[Sequence[int]]) -> list[Any]:
+        found: list[Any] = [None] * len(rows)
 
         def store(request: Any, number: int) -> None:
-            vectors[number] = request.get_output_tensor(0).data[0]
+            found[number] = request.get_output_tensor(0).data[0].copy()
 
         with lock:
             queue.set_callback(store)
             for number in sorted(range(len(rows)), key=lambda number: -len(rows[number])):
                 queue.start_async(_padded(rows[number]), number)
             queue.wait_all()
-        return vectors
+        return found
 
     return run
 
@@ -77,23 +83,40 @@ def _padded(row: Sequence[int]) -> dict[int, Any]:
 
 def bert(folder: Path) -> Any:
     """The graph: ids (batch, length) int64 and mask (batch, length) float32 in, unit vectors (batch, hidden) out."""
-    import numpy as np
     from safetensors.numpy import load_file
 
     openvino = runtime()
     op = openvino.opset13
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    weights = load_file(folder / "model.safetensors")
-    ids, mask = op.parameter([-1, -1], np.int64, "ids"), op.parameter([-1, -1], np.float32, "mask")
-    x = _embeddings(op, weights, ids, config["layer_norm_eps"])
-    one, far = op.constant(np.float32(1)), op.constant(np.float32(1e4))
-    bias = op.multiply(op.unsqueeze(op.subtract(mask, one), _axes(op, 1, 2)), far)
-    for number in range(config["num_hidden_layers"]):
-        x = _layer(op, weights, f"encoder.layer.{number}.", x, bias, config)
+    ids, mask, x = _encoded(op, load_file(folder / "model.safetensors"), config)
     kept = op.unsqueeze(mask, _axes(op, 2))
     total = op.reduce_sum(op.multiply(x, kept), _axes(op, 1))
     pooled = op.divide(total, op.reduce_sum(kept, _axes(op, 1)))
     return openvino.Model([op.normalize_l2(pooled, _axes(op, 1), 1e-12, "max")], [ids, mask], "bert")
+
+
+def tagger(config: dict[str, Any], weights: Any, head: str, separator: int) -> Any:
+    """The graph of a head on every token: ids and mask in, logits (batch, length, outputs) out.
+
+    What stands behind the first `separator` is BERT's second text, and gets its token type.
+    """
+    openvino = runtime()
+    op = openvino.opset13
+    ids, mask, x = _encoded(op, weights, config, separator)
+    return openvino.Model([_linear(op, weights, head, x)], [ids, mask], "tagger")
+
+
+def _encoded(op: Any, weights: Any, config: dict[str, Any], separator: int | None = None) -> tuple[Any, Any, Any]:
+    """The parameters ids and mask, and the last hidden state (batch, length, hidden)."""
+    import numpy as np
+
+    ids, mask = op.parameter([-1, -1], np.int64, "ids"), op.parameter([-1, -1], np.float32, "mask")
+    x = _embeddings(op, weights, ids, config["layer_norm_eps"], separator)
+    one, far = op.constant(np.float32(1)), op.constant(np.float32(1e4))
+    bias = op.multiply(op.unsqueeze(op.subtract(mask, one), _axes(op, 1, 2)), far)
+    for number in range(config["num_hidden_layers"]):
+        x = _layer(op, weights, f"encoder.layer.{number}.", x, bias, config)
+    return ids, mask, x
 
 
 def _axes(op: Any, *axes: int) -> Any:
@@ -102,13 +125,22 @@ def _axes(op: Any, *axes: int) -> Any:
     return op.constant(np.array(axes, np.int64))
 
 
-def _embeddings(op: Any, weights: Any, ids: Any, eps: float) -> Any:
+def _embeddings(op: Any, weights: Any, ids: Any, eps: float, separator: int | None) -> Any:
     words, places, kind = (op.constant(weights[f"embeddings.{name}_embeddings.weight"]) for name in ("word", "position", "token_type"))
     length = op.gather(op.shape_of(ids), _axes(op, 1), _axes(op, 0))
     zero = _axes(op, 0)
     x = op.add(op.gather(words, ids, zero), op.slice(places, zero, length, _axes(op, 1), zero))
-    x = op.add(x, op.gather(kind, zero, zero))
+    x = op.add(x, op.gather(kind, zero if separator is None else _types(op, ids, separator), zero))
     return _norm(op, weights, "embeddings.LayerNorm", x, eps)
+
+
+def _types(op: Any, ids: Any, separator: int) -> Any:
+    """0 up to the first separator of each row, 1 behind it."""
+    import numpy as np
+
+    here = op.convert(op.equal(ids, op.constant(np.int64(separator))), np.int64)
+    before = op.cum_sum(here, op.constant(np.int64(1)), True)
+    return op.minimum(before, op.constant(np.int64(1)))
 
 
 def _norm(op: Any, weights: Any, name: str, x: Any, eps: float) -> Any:
