@@ -17,7 +17,7 @@ from random import Random
 
 from bundled.reader.data import Row, part, read
 from rung import models
-from rung.approach.prompt import PromptStyle, render
+from rung.approach.prompt import PromptStyle, fit
 from rung.approach.sentences import sentences
 from rung.knowledge import embedders
 from rung.knowledge.knowledge import open_knowledge, search, sync
@@ -30,6 +30,7 @@ from rung.types import Case, Hit, Passage, Reply, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
+SETTINGS = Settings(max_tokens=48)
 UNKNOWN = "I don't know."
 THRESHOLDS = [n / 2 for n in range(41)]  # of a sentence's BM25 score
 
@@ -104,7 +105,6 @@ def _searched(rows: Sequence[Row], most: int, absent: int) -> list[Asked]:
         found = [held[int(number)] for number in numbers[0]]
         if not missing and row.context not in found:
             found[-1] = row.context
-        found = Random(f"reading/{n}").sample(found, len(found))
         made.append(Asked(row.question, tuple(_hit(p, i) for i, p in enumerate(found)), () if missing else row.answers, row.doc))
     return made
 
@@ -140,8 +140,8 @@ def _chat(spec: str, asked: Sequence[Asked]) -> list[Said]:
     model, said = models.load(spec), []
     for one in asked:
         started = time.perf_counter()
-        messages = render(PromptStyle(), one.question, one.hits)
-        text = next(piece.text for _, piece in model.stream([messages], Settings(48)) if isinstance(piece, Reply))
+        messages, _ = fit(model, PromptStyle(), one.question, one.hits, (), SETTINGS.max_tokens, whole=False)
+        text = next(piece.text for _, piece in model.stream([messages], SETTINGS) if isinstance(piece, Reply))
         said.append(Said(without_markers(text), time.perf_counter() - started))
     return said
 
@@ -168,13 +168,17 @@ def _best_sentence(asked: Asked) -> tuple[float, str]:
 
 
 def _tuned(asked: Sequence[Asked]) -> float:
-    """The threshold of the peer, chosen as the reader's was: on the validation articles, both kinds of question weighing the same."""
+    """The threshold of the peer, chosen as the reader's was: on the validation articles, both kinds of question weighing the same.
+
+    A sentence is right here when it holds the answer: by F1 the best threshold is to say nothing at all.
+    """
     found = [(one, *_best_sentence(one)) for one in asked]
 
     def worth(least: float) -> float:
         kinds: dict[bool, list[float]] = {True: [], False: []}
         for one, score, text in found:
-            kinds[bool(one.answers)].append(token_f1(text, one.answers) if one.answers and score >= least else float(not one.answers and score < least))
+            said = text if score >= least else ""
+            kinds[bool(one.answers)].append(_contained(said, one) if one.answers else float(not said))
         return sum(statistics.mean(scores) for scores in kinds.values() if scores)
 
     return max(THRESHOLDS, key=worth)

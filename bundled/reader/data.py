@@ -17,6 +17,7 @@ from typing import Any
 
 from rung.measure.metrics import token_f1
 from rung.models.spans import Window, covered, windows
+from rung.tuning.spans import Group
 
 SOURCES = ("squad_v2dev", "squad_v1dev_extra", "squad_v1dev_13art", "qamr", "fairytaleqa", "policyqa_dev", "tatqa_dev_text")
 TEST = ("Normans", "Construction", "Oxygen")  # articles of the train file kept for the test of abstention
@@ -33,14 +34,6 @@ class Row:
     question: str
     answers: tuple[str, ...]
     starts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Windows that are normalised together; the target is (window, first token, last token), or None for no answer."""
-
-    windows: tuple[Window, ...]
-    target: tuple[int, int, int] | None
 
 
 def read(path: Path) -> list[Row]:

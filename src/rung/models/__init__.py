@@ -4,6 +4,7 @@
 |---|---|
 | `bundled:tiny` | the small one that ships with the package |
 | `bundled:reader` | a reader that quotes from passages or says that they don't answer |
+| `extractor:<folder>` | a reader tuned to fill the fields of a JSON Schema |
 | `local:<folder>` | a folder in the transformers format |
 | `hf:<owner>/<name>` | a Hugging Face repository |
 | `endpoint:<model>@<base url>` | any OpenAI-compatible server |
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 READER = "bundled:reader"
 _KINDS = {
     "bundled": "rung.models.bundled:open_bundled",
+    "extractor": "rung.models.extracting:open_extractor",
     "local": "rung.models.local:open_local",
     "hf": "rung.models.hub:open_hub",
     "endpoint": "rung.models.endpoint:open_endpoint",
