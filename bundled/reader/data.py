@@ -81,7 +81,9 @@ class Shelf:
             passages = self.by_doc.setdefault(row.doc, [])
             if row.context not in passages:
                 passages.append(row.context)
-        self.short = sorted({row.context for row in rows if row.source == "qamr"})
+        self.by_source: dict[str, list[str]] = {}
+        for source, context in sorted({(row.source, row.context) for row in rows}):
+            self.by_source.setdefault(source, []).append(context)
         self.words: dict[str, set[str]] = {}
 
     def alike(self, row: Row, r: Random) -> str:
@@ -92,6 +94,11 @@ class Shelf:
         ranked = sorted(others, key=lambda p: -len(asked & self._words(p)))
         return r.choice(ranked[:2]) if ranked else ""
 
+    def other(self, row: Row, r: Random) -> str:
+        """A passage from the same source that is about something else."""
+        chosen = r.choice(self.by_source[row.source])
+        return "" if any(answer.lower() in chosen.lower() for answer in row.answers) else chosen
+
     def _words(self, passage: str) -> set[str]:
         if passage not in self.words:
             self.words[passage] = set(re.findall(r"\w{4,}", passage.lower()))
@@ -101,22 +108,22 @@ class Shelf:
 def group(tokenizer: Any, row: Row, shelf: Shelf, r: Random, size: int) -> Group | None:
     """The row as it is read this time; None where its answer is too long for a window."""
     draw = r.random()
-    other = shelf.alike(row, r) if row.answers and row.source != "qamr" and draw < 0.45 else ""
-    if other and draw < 0.12:  # the right passage was not found
+    other = (shelf.alike(row, r) if r.random() < 0.7 else shelf.other(row, r)) if row.answers and draw < 0.5 else ""
+    if other and draw < 0.2:  # the right passage was not found
         return Group((_any(tokenizer, row.question, other, 0, r, size),), None)
     text, skip = headed(row, r)
     if not row.answers:
         return Group((_any(tokenizer, row.question, text, skip, r, size),), None)
     n = agreed(row)
     start, end = row.starts[n] + skip, row.starts[n] + skip + len(row.answers[n])
-    if row.source == "qamr" and draw < 0.3:  # a sentence among others
-        before, after = (r.choice(shelf.short) for _ in range(2))
+    if row.source == "qamr" and draw > 0.7:  # a sentence among others
+        before, after = (r.choice(shelf.by_source["qamr"]) for _ in range(2))
         text, start, end = f"{before} {text} {after}", start + len(before) + 1, end + len(before) + 1
     at = [(window, found) for window in windows(tokenizer, row.question, text, size, size // 2, skip) if (found := covered(window, start, end))]
     if not at or at[0][1][1] - at[0][1][0] >= 40:
         return None
     window, (first, last) = r.choice(at)
-    beside = (_any(tokenizer, row.question, other, 0, r, size),) if other and r.random() < 0.6 else ()
+    beside = (_any(tokenizer, row.question, other, 0, r, size),) if other else ()
     return Group((window, *beside), (0, first, last))
 
 

@@ -37,7 +37,7 @@ def said(row: Row, passages: Sequence[str], found: Quote | None, threshold: floa
 
 def tuned(change: Path, rows: Sequence[Row]) -> float:
     """The threshold of the highest mean F1, where answerable and unanswerable questions weigh the same."""
-    reader = open_reader(change=change)
+    reader = open_reader(None, change)
     longer = [row for row in rows if row.source != "qamr"]  # a lone sentence has no neighbours to be taken from
     everything = asked(Random("threshold").sample(longer, min(MOST, len(longer))), Shelf(longer))
     found = [(row, passages, reader.found(row.question, passages)) for row, passages in everything]

@@ -38,7 +38,9 @@ class ProjectConfig(Section):
 class ModelConfig(Section):
     """The base model of every rung."""
 
-    name: str = Field("bundled:tiny", description="bundled:tiny, bundled:reader, local:<folder>, hf:<owner>/<name> or endpoint:<model>@<url>")
+    name: str = Field(
+        "bundled:tiny", description="bundled:tiny, bundled:reader, local:<folder>, hf:<owner>/<name> or endpoint:<model>@<url>"
+    )
     max_tokens: int = Field(64, ge=1, description="longest answer in tokens")
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
     options: dict[str, Any] = Field({}, description="keywords of the model's kind, such as window or key_env")

@@ -120,10 +120,10 @@ def test_a_change_that_was_changed_is_refused(tmp_path: Path) -> None:
     told = json.loads((folder / "reader.json").read_text())
     (folder / "reader.json").write_text(json.dumps(told | {"sha256": "0" * 64}))
     with pytest.raises(ModelError, match="not the one that was measured"):
-        open_reader(change=folder)
+        open_reader(None, folder)
     shutil.rmtree(folder)
     with pytest.raises(ModelError, match="ships no reader"):
-        open_reader(change=folder)
+        open_reader(None, folder)
 
 
 def test_the_change_is_small_and_touches_every_layer(reader: Reader) -> None:

@@ -57,7 +57,7 @@ def test_what_is_written_says_what_was_trained(tmp_path: Path) -> None:
     made = batches(groups(), Random(0), RECIPE.tokens)
     learned = train(BASE, None, made, replace(RECIPE, epochs=1), tmp_path / "resume.pt")
     write(learned, tmp_path / "reader", {"scale": RECIPE.scale, "threshold": 0.5, "recipe": asdict(RECIPE)})
-    reader = open_reader(change=tmp_path / "reader", precision="f32", threads=1)
+    reader = open_reader(None, tmp_path / "reader", precision="f32", threads=1)
     window = groups()[1].windows[0]
     with torch.no_grad():
         told = logits(opened(BASE, replace(RECIPE, dropout=0.0)).eval(), learned, [Group((window,), None)], RECIPE.scale)[0].numpy()

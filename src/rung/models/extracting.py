@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +98,11 @@ class Extractor:
         """For each field what the windows say, the likeliest first, however unlikely."""
         tokenizer = self.reader._tokenizer
         parts = list(windows(tokenizer, "", text, self.size - 32, STEP))
+        said = looked(text, parts)
         read: list[tuple[int, Window]] = []
         for number, field in enumerate(self.fields):
             asked = tuple(tokenizer.encode(field.question, add_special_tokens=False).ids[:31])
-            read += [(number, joined(asked, parts[one])) for one in sieved(field, text, parts)]
+            read += [(number, joined(asked, parts[one])) for one in sieved(field, said)]
         found: list[list[Extracted]] = [[] for _ in self.fields]
         for (number, window), logits in zip(read, self.reader._run([window.ids for _, window in read]), strict=True):
             score, start, end = best(logits, window)
@@ -120,15 +122,20 @@ def joined(asked: tuple[int, ...], window: Window) -> Window:
     return Window((window.ids[0], *asked, *window.ids[1:]), window.first + len(asked), window.offsets)
 
 
-def sieved(field: Field, text: str, parts: Sequence[Window], most: int = READ) -> list[int]:
+def looked(text: str, parts: Sequence[Window]) -> list[tuple[str, frozenset[str]]]:
+    """What each window says, and its words."""
+    said = [text[part.offsets[0][0] : part.offsets[-1][1]] if part.offsets else "" for part in parts]
+    return [(one, frozenset(WORD.findall(one.lower()))) for one in said]
+
+
+def sieved(field: Field, said: Sequence[tuple[str, frozenset[str]]], most: int = READ) -> list[int]:
     """The numbers of the windows whose words speak most of the field; windows that mention no value of its kind are out."""
-    worth = []
-    for number, part in enumerate(parts):
-        if part.offsets:
-            said = text[part.offsets[0][0] : part.offsets[-1][1]]
-            if kind(field.schema) in ("boolean", "text") or next(mentions(field.schema, said), None):
-                worth.append((sum(field.weights.get(word, 0.0) for word in set(WORD.findall(said.lower()))), -number))
-    return [-number for _, number in sorted(worth, reverse=True)[:most]]
+    weights = field.weights
+    worth = sorted(
+        ((sum(weights[word] for word in words if word in weights), -number) for number, (_, words) in enumerate(said)), reverse=True
+    )
+    found = (-number for _, number in worth if next(mentions(field.schema, said[-number][0]), None))
+    return list(islice(found, most))
 
 
 def chosen(field: Field, found: Sequence[Extracted]) -> Extracted:

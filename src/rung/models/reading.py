@@ -126,7 +126,11 @@ class Reader:
 def heading(text: str) -> int:
     """The length of a first line that reads like the headings above a passage, its line break included; else 0."""
     line, mark, rest = text.partition("\n")
-    return len(line) + 1 if mark and rest.strip() and len(line) <= HEADING and not line.rstrip().endswith((".", "!", "?", ":", ";", ",")) else 0
+    return (
+        len(line) + 1
+        if mark and rest.strip() and len(line) <= HEADING and not line.rstrip().endswith((".", "!", "?", ":", ";", ","))
+        else 0
+    )
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -158,7 +162,7 @@ def changed(folder: Path, change: Path) -> dict[str, Any]:
     return dict(weights)
 
 
-def open_reader(adapter: Path | None = None, change: Path = HOME, **options: object) -> Reader:
+def open_reader(adapter: Path | None = None, change: Path = HOME, /, **options: object) -> Reader:
     """The shipped reader. MissingExtra without MiniLM's package or OpenVINO; ModelError for an adapter or an unknown option."""
     asked = chosen(Options, options)
     if adapter is not None:

@@ -16,7 +16,7 @@ Property = Mapping[str, Json]  # the schema of one field
 Mention = tuple[int, int, Json]  # start, end, value
 
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
-_MONTH = r"(?P<m>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+_MONTH = rf"(?P<m>{'|'.join((*MONTHS, 'sept', *(name[:3] for name in MONTHS)))})\.?"
 DATES = (
     re.compile(rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s*,?\s+(?P<y>\d{{4}})\b", re.I),
     re.compile(rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:day\s+)?(?:of\s+)?{_MONTH}\s*,?\s+(?P<y>\d{{4}})\b", re.I),
@@ -33,7 +33,9 @@ DURATION = re.compile(
     r"(?:calendar |business |working )?(?P<unit>day|week|month|year)s?\b",
     re.I,
 )
-NUMBER = re.compile(r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:\s*(?P<k>thousand|million|billion))?", re.I)
+NUMBER = re.compile(
+    r"(?<![\w.,])(?<!\w-)(?P<n>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![,.]?\d)(?:\s*(?P<k>thousand|million|billion)\b)?", re.I
+)
 SCALE = {"": 1, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 
 

@@ -116,7 +116,10 @@ def loss(found: Any, groups: Sequence[Group]) -> Any:
     total, row = torch.zeros(()), 0
     for one in groups:
         lengths = [len(window.offsets) for window in one.windows]
-        parts = [found[row + n, w.first : w.first + length] - found[row + n, 0] for n, (w, length) in enumerate(zip(one.windows, lengths, strict=True))]
+        parts = [
+            found[row + n, w.first : w.first + length] - found[row + n, 0]
+            for n, (w, length) in enumerate(zip(one.windows, lengths, strict=True))
+        ]
         targets = [0, 0]
         if one.target:
             number, *ends = one.target
@@ -226,4 +229,3 @@ def shown() -> Progress:
             print(f"{step}/{steps} loss {mean:.3f}, {pace * (steps - step) / 60:.0f} min left", flush=True)
 
     return progress
-
