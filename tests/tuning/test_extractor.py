@@ -51,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.mark.slow  # it trains
 def test_fields_are_found_with_their_quotes(folder: Path) -> None:
     extractor, accepts, right = models.load(f"extractor:{folder}", threads=1), schema_check(SCHEMA), 0
     assert isinstance(extractor, Extractor)
@@ -65,6 +66,7 @@ def test_fields_are_found_with_their_quotes(folder: Path) -> None:
     assert right >= 18  # of 24
 
 
+@pytest.mark.slow
 def test_it_answers_a_prompt_with_json(folder: Path) -> None:
     extractor, text = models.load(f"extractor:{folder}", threads=1), lease(30).text
     asked = [[{"role": "user", "content": content}] for content in (written((), text), written((text, "Nothing."), "Which fields?"))]

@@ -18,7 +18,7 @@ from typing import Any
 from rung.errors import TuningError
 from rung.knowledge.embedders import minilm
 from rung.measure.metrics import canonical
-from rung.models.extracting import STEP, WORD, Extracted, Extractor, Field, joined, looked, open_extractor, questions, sieved
+from rung.models.extracting import STEP, Extracted, Extractor, Field, joined, looked, open_extractor, questions, sieved
 from rung.models.reading import HOME
 from rung.models.spans import LONGEST, Window, covered, windows
 from rung.models.values import absent, kind, mentions
@@ -187,11 +187,12 @@ def thresholds(extractor: Extractor, validation: Sequence[Solved], settled: Call
 
 def _threshold(one: Field, pairs: Sequence[tuple[Extracted | None, Json]]) -> float:
     scores = sorted({said.score for said, _ in pairs if said})
-    gold = sum(value != absent(one.schema) for _, value in pairs)
+    gold = sum(bool(value != absent(one.schema)) for _, value in pairs)
 
     def f1(least: float) -> float:
         spoken = [(said, value) for said, value in pairs if said and said.score >= least]
-        return 2 * sum(same(said.value, value) for said, value in spoken) / max(len(spoken) + gold, 1)
+        right = sum(same(said.value, value) for said, value in spoken)
+        return 2 * right / max(len(spoken) + gold, 1)
 
     best: float = max(scores, key=f1, default=NEVER)
     return best if scores and f1(best) > 0 else NEVER
