@@ -28,8 +28,12 @@ MAY_IMPORT = {
     "runs": NOUNS | {"measure", "workspace", "climb"},
     "project": NOUNS | {"knowledge", "approach", "workspace", "climb"},
     "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
+    "costs": NOUNS | {"approach", "measure"},
+    "costing": NOUNS | {"costs", "measure", "workspace", "climb", "report", "runs", "show"},
+    "advice": NOUNS | {"approach"},
+    "advising": NOUNS | {"advice", "knowledge", "workspace", "runs", "show"},
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
-    "cli": NOUNS | {"workspace", "climb", "report", "show"},
+    "cli": NOUNS | {"workspace", "climb", "report", "show", "advising", "costing"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

@@ -160,6 +160,38 @@ def freshness(
     freshness_and_show(folder, before, cases, tuple(rung or ()), as_json)
 
 
+@app.command(epilog="Example: `rung cost shop --questions 10000 --months 24`")
+def cost(
+    folder: Folder = Path(),
+    prices: Annotated[Path | None, typer.Option(help="A tariff of your own; what it leaves out is the packaged one's.")] = None,
+    questions: Annotated[float | None, typer.Option(min=0.01, help="Questions a day.")] = None,
+    months: Annotated[float | None, typer.Option(min=0.01, help="How long it will be used.")] = None,
+    hosted: Annotated[str, typer.Option(help="yes: tokens are paid; no: your machine's time; auto: by where the model ran.")] = "auto",
+    write: Annotated[Path | None, typer.Option(help="Write the packaged tariff to this file, to start from.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the rungs of the last climb cost to build, run and keep, where two of them cross, and which assumption decides."""
+    from rung.costing import cost_and_show, write_tariff
+
+    if write:
+        write_tariff(write)
+    else:
+        cost_and_show(folder, prices, questions, months, hosted, as_json)
+
+
+@app.command(epilog="Example: `rung advise --answers situation.toml`")
+def advise(
+    folder: Annotated[Path | None, typer.Argument(help="A project whose own files answer what they can.")] = None,
+    answers: Annotated[Path | None, typer.Option(help="A TOML file with the answers, instead of the interview.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the answers to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Advise without data: a short interview, the rungs in order, which rule said so, and what measurement would overturn it."""
+    from rung.advising import advise_and_show
+
+    advise_and_show(folder, answers, save, as_json)
+
+
 def main() -> None:
     """Run the command line; `--debug` anywhere shows the traceback of an error."""
     debug = "--debug" in sys.argv

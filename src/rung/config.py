@@ -66,7 +66,7 @@ class KnowledgeConfig(Section):
         description="how passages are ranked: hybrid, dense, words, auto (measured, the choice is kept beside the index), "
         "or one way such as z-score:0.4",
     )
-    reranker: str = Field("", description="hf:<name or folder> of a cross-encoder that ranks the best passages again; empty for none")
+    reranker: str = Field("", description="ranks the best passages again: late, or hf:<name or folder> of a cross-encoder; empty for none")
     rerank: int = Field(30, ge=1, le=100, description="passages that the reranker reads")
 
     @field_validator("sources")

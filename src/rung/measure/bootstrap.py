@@ -102,7 +102,7 @@ def intervals(table: Table, bounds: tuple[float, float], seed: int = 0, level: f
     if m == 1:
         return [Interval(mean, *bounds, n, 1) for mean in rounded]
     errors = table.errors
-    boots = _resampled(table, seed) if m >= FEW and bool((errors > 1e-12).any()) else None
+    boots = np.sort(resampled(table, seed), axis=0) if m >= FEW and bool((errors > 1e-12).any()) else None
     found = []
     for column, mean in enumerate(rounded):
         if errors[column] <= 1e-12:
@@ -129,8 +129,8 @@ def generator(*parts: object) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(sha256(name.encode()).digest()[:16], "big"))
 
 
-def _resampled(table: Table, seed: int) -> Floats:
-    """Means of resampled clusters, shape (RESAMPLES, columns), each column sorted."""
+def resampled(table: Table, seed: int = 0) -> Floats:
+    """Means of resampled clusters, shape (RESAMPLES, columns); a row is one resample of all columns together."""
     m = len(table.sizes)
     random = generator("bootstrap", seed, m)
     rows = max(1, CELLS // m)
@@ -138,7 +138,7 @@ def _resampled(table: Table, seed: int) -> Floats:
     for start in range(0, RESAMPLES, rows):
         counts = random.multinomial(m, np.full(m, 1 / m), size=min(rows, RESAMPLES - start)).astype(np.float64)
         parts.append(counts @ table.sums / (counts @ table.sizes)[:, None])
-    return np.sort(np.concatenate(parts), axis=0)
+    return np.concatenate(parts)
 
 
 def _bca(boots: Floats, sums: Floats, sizes: Floats, level: float) -> tuple[float, float]:

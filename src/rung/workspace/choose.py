@@ -62,12 +62,7 @@ def unlearned(knowledge: Knowledge, examples: Sequence[Case]) -> list[Case]:
 
 def choose(knowledge: Knowledge, examples: Sequence[Case], asked: str = "", progress: Progress | None = None) -> Choice:
     """Measure every candidate: nDCG@10 of passages on at most 300 questions, each leg searched once a question."""
-    if len(examples) >= ENOUGH:
-        cases = _fewer(examples, MOST)
-        searched, questions = knowledge, f"{len(cases)} solved examples"
-    else:
-        searched, cases = made_up(knowledge)
-        questions = f"{len(cases)} sentences cut out of passages, for want of examples with evidence"
+    searched, cases, questions = asking(knowledge, examples)
     found: list[Asked] = []
     for number, case in enumerate(cases, 1):
         found.append((case, legs(searched, case.question, POOL)))
@@ -75,6 +70,15 @@ def choose(knowledge: Knowledge, examples: Sequence[Case], asked: str = "", prog
             progress(number, len(cases))
     mode, why, candidates = decided(found)
     return Choice(mode, why, questions, asked, len(knowledge.documents()), candidates)
+
+
+def asking(knowledge: Knowledge, examples: Sequence[Case]) -> tuple[Knowledge, list[Case], str]:
+    """What is searched, at most 300 questions with their evidence, and where they come from, in words."""
+    if len(examples) >= ENOUGH:
+        cases = _fewer(examples, MOST)
+        return knowledge, cases, f"{len(cases)} solved examples"
+    searched, cases = made_up(knowledge)
+    return searched, cases, f"{len(cases)} sentences cut out of passages, for want of examples with evidence"
 
 
 def decided(found: Sequence[Asked]) -> tuple[str, str, tuple[Candidate, ...]]:

@@ -95,6 +95,17 @@ def bert(folder: Path) -> Any:
     return openvino.Model([op.normalize_l2(pooled, _axes(op, 1), 1e-12, "max")], [ids, mask], "bert")
 
 
+def tokens(folder: Path) -> Any:
+    """The graph: ids and mask in, a unit vector for each token (batch, length, hidden) out."""
+    from safetensors.numpy import load_file
+
+    openvino = runtime()
+    op = openvino.opset13
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    ids, mask, x = _encoded(op, load_file(folder / "model.safetensors"), config)
+    return openvino.Model([op.normalize_l2(x, _axes(op, 2), 1e-12, "max")], [ids, mask], "tokens")
+
+
 def tagger(config: dict[str, Any], weights: Any, head: str, separator: int) -> Any:
     """The graph of a head on every token: ids and mask in, logits (batch, length, outputs) out.
 

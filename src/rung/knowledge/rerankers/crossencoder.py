@@ -22,6 +22,7 @@ class CrossEncoder:
     folder: Path
     id: str
     limit: int
+    share: float = 1.0
 
     def scores(self, question: str, texts: Sequence[str]) -> list[float]:
         """The output's logit for each text; what is over the limit is cut off the text's end."""

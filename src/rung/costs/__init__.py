@@ -1,0 +1,1 @@
+"""What an approach costs to build, to run and to keep; where two of them cross; and which assumption decides."""
