@@ -62,7 +62,7 @@ def run(small: bool = False) -> dict[str, object]:
     if not DATA.is_dir():
         print(f"skipped: the development data is not at {DATA}")
         return {"skipped": True}
-    sets, answerers = _sets(40 if small else 400), _answerers(60 if small else 300)
+    sets, answerers = _sets(40 if small else 200), _answerers(60 if small else 200)
     figures: dict[str, object] = {}
     print(f"{'set':<11} {'by':<14} {'asked':>5} {'no answer':>9} {'exact':>6} {'F1':>6}", end=" ")
     print(f"{'95 % interval':>15} {'contains':>8} {'abst. F1':>8} {'p50 ms':>7}")
