@@ -17,7 +17,6 @@ from typing import Any
 
 from rung.errors import TuningError
 from rung.knowledge.embedders import minilm
-from rung.measure.metrics import canonical
 from rung.models.extracting import STEP, Extracted, Extractor, Field, joined, looked, open_extractor, questions, sieved
 from rung.models.reading import HOME
 from rung.models.spans import LONGEST, Window, covered, windows
@@ -200,4 +199,6 @@ def _threshold(one: Field, pairs: Sequence[tuple[Extracted | None, Json]]) -> fl
 
 def same(said: Json, value: Json) -> bool:
     """Whether two values are one; texts up to case and spacing."""
-    return canonical(said) == canonical(value) if isinstance(said, str) and isinstance(value, str) else bool(said == value)
+    if isinstance(said, str) and isinstance(value, str):
+        return said.casefold().split() == value.casefold().split()
+    return bool(said == value)
