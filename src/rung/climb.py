@@ -160,6 +160,8 @@ def unavailable(parts: Parts, name: str) -> str:
         return f"{config.model.name} quotes from passages and learns nothing, and this rung is about " + (
             "learning" if rung.trained_on else "answering without passages"
         )
+    if rung.trained_on and config.model.name.startswith("extractor:"):
+        return "an extractor was tuned already"
     if config.limits.private and remote(config.model.name):
         return "the project is private and the model may not be on this machine"
     if rung.source == "everything":

@@ -39,7 +39,7 @@ class ModelConfig(Section):
     """The base model of every rung."""
 
     name: str = Field(
-        "bundled:tiny", description="bundled:tiny, bundled:reader, local:<folder>, hf:<owner>/<name> or endpoint:<model>@<url>"
+        "bundled:tiny", description="bundled:tiny, bundled:reader, extractor:<folder>, local:<folder>, hf:<owner>/<name> or endpoint:<model>@<url>"
     )
     max_tokens: int = Field(64, ge=1, description="longest answer in tokens")
     temperature: float = Field(0.0, ge=0, description="0 is greedy")

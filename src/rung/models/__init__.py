@@ -47,8 +47,8 @@ def load(spec: str, adapter: Path | None = None, **options: object) -> ChatModel
 def base_folder(spec: str, root: Path = Path()) -> Path:
     """The folder of a spec's weights; a relative `local:` folder is below `root`. ModelError for an endpoint."""
     kind, _, name = spec.partition(":")
-    if reads_only(spec):
-        raise ModelError(f"{READER} can't be tuned", "choose bundled:tiny, a local: or an hf: model for the tuned rungs")
+    if reads_only(spec) or kind == "extractor":
+        raise ModelError(f"{spec} can't be tuned", "choose bundled:tiny, a local: or an hf: model for the tuned rungs")
     if kind == "bundled":
         from rung.models.bundled import folder
 

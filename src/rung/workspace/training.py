@@ -44,6 +44,7 @@ def train_adapter(
 
     if not examples:
         raise TuningError("the project has no solved examples to train on", 'add examples = "examples.jsonl" under [project]')
+    weights = base_folder(ws.config.model.name, ws.folder)
     public = w.shown(ws, knowledge, "") if knowledge else None
     source = _raft(ws, public) if raft and public else no_context
     training, validation = split(rows(w.told(ws, public, examples), w.style(ws), source), 0.1, ws.config.project.seed)
@@ -53,7 +54,7 @@ def train_adapter(
         documents, what = (public.documents(), "train raft") if raft and public else ({}, "train tuned")
         bar = partial(progress, what)
         with _writing(adapters):
-            folder = train(base_folder(ws.config.model.name, ws.folder), training, validation, recipe, adapters, documents, base, bar)
+            folder = train(weights, training, validation, recipe, adapters, documents, base, bar)
     by_step = {line["step"]: line for line in lines_of(folder / "loss.jsonl")}  # steps after the checkpoint before a kill stand twice
     return folder, tuple(by_step[step] for step in sorted(by_step))
 
