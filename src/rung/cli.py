@@ -62,19 +62,57 @@ def init(folder: Folder = Path()) -> None:
 
 
 @app.command(epilog="Example: `rung check shop`")
-def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
-    """Read everything and report what is wrong, without asking or training a model."""
-    from rung.show import show_check
-    from rung.workspace.check import check_project
+def check(
+    folder: Folder = Path(),
+    row: Annotated[str, typer.Option(help="The example to show as it is trained on; the first if not given.", metavar="ID")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Read everything, audit the training rows and report what is wrong, without asking or training a model."""
+    from rung.show_data import check_and_show
 
-    show_check(check_project(folder), as_json)
+    check_and_show(folder, as_json, row)
+
+
+@app.command("import", epilog="Example: `rung import faq.csv shop --map question=Frage,answer=Antwort`")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSON Lines, a JSON list, CSV, TSV or Parquet, also .gz.")],
+    folder: Folder = Path(),
+    columns: Annotated[str, typer.Option("--map", help="Which columns to take: FIELD=COLUMN, with commas between.")] = "",
+    to: Annotated[str, typer.Option(help="examples (to train on and to show) or cases (to measure on).")] = "examples",
+    skip: Annotated[bool, typer.Option("--skip", help="Leave out rows that can't be used, and name them.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Show what would be added; write nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add rows to the examples: OpenAI chats, Alpaca, ShareGPT, tables, cases, or logged answers with feedback."""
+    from rung.show_data import import_and_show
+
+    import_and_show(folder, file, to, columns, as_json, skip=skip, dry=dry)
+
+
+@app.command(epilog="Example: `rung synthesize shop --number 200 --model endpoint:llama3@http://127.0.0.1:8000/v1`")
+def synthesize(
+    folder: Folder = Path(),
+    number: Annotated[int, typer.Option(min=2, help="Made questions to bring the project to.")] = 200,
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of them to measure on; the rest is to train on.")] = 0.3,
+    model: Annotated[str, typer.Option(help="Who writes them; the project's model if not given.", metavar="SPEC")] = "",
+    cut: Annotated[bool, typer.Option("--cut", help="Ask no model: cut gaps into the documents' sentences.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make cases and examples from the documents; each document stands on one side. Ctrl-C keeps what was written."""
+    from rung.show_data import synthesize_and_show
+
+    synthesize_and_show(folder, number, share, model, as_json, cut=cut)
 
 
 @app.command(epilog='Example: `rung index shop --explain "How long is the warranty?"`')
 def index(
     folder: Folder = Path(),
     explain: Annotated[str, typer.Option(help="A question: show each passage's ranks and scores, and why it was found or not.")] = "",
+    ray: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Do the work on a Ray cluster: HOST:PORT, auto, or local to start one here.")
+    ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
+    listen: Annotated[str, typer.Option(help="Stay and take documents by HTTP at this address until Ctrl-C.", metavar="HOST:PORT")] = "",
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
     at: At = "",
     purge: Annotated[bool, typer.Option("--purge", help="Delete all earlier versions, and what was deleted since with them.")] = False,
@@ -85,10 +123,14 @@ def index(
 
     if listed or at or purge:
         history_and_show(folder, as_json, at, purge=purge)
+    elif listen:
+        from rung.serve.listening import listen as take
+
+        take(folder, listen)
     elif watch:
-        watch_and_show(folder, as_json)
+        watch_and_show(folder, as_json, ray)
     else:
-        index_and_show(folder, as_json, explain)
+        index_and_show(folder, as_json, explain, ray)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')
@@ -99,12 +141,13 @@ def ask(
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
+    chat: Annotated[bool, typer.Option("--chat", help="Stay and take more questions, until an empty line or Ctrl-D.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer one question, streamed, and show the sources."""
-    from rung.show import ask_and_show
+    """Answer one question, streamed, and show the sources; with --chat a conversation that it begins."""
+    from rung.answering import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, chat=chat)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`")
@@ -112,15 +155,34 @@ def train(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.", autocompletion=_trained)] = "tuned",
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
+    specialist: Annotated[bool, typer.Option("--specialist", help="Train the rung encoder of a classify project instead.")] = False,
+    allow: Annotated[list[str] | None, typer.Option(help="Train in spite of this finding; repeatable.", metavar="FINDING")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
-    from rung.show import train_and_show, tune_and_show
+    from rung.show import specialise_and_show, train_and_show, tune_and_show
 
     if embedder:
         tune_and_show(folder, as_json)
+    elif specialist:
+        specialise_and_show(folder, as_json)
     else:
-        train_and_show(folder, rung, as_json)
+        train_and_show(folder, rung, as_json, tuple(allow or ()))
+
+
+@app.command(epilog="Example: `rung rows trl exported shop`")
+def rows(
+    form: Annotated[str, typer.Argument(help="openai, trl or axolotl.", metavar="FORMAT")],
+    out: Annotated[Path, typer.Argument(help="A folder of its own for the files.")],
+    folder: Folder = Path(),
+    rung: Annotated[str, typer.Option(help="Whose rows: tuned or raft (with passages).", autocompletion=_trained)] = "tuned",
+    allow: Annotated[list[str] | None, typer.Option(help="Write in spite of this finding; repeatable.", metavar="FINDING")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the training rows for another trainer: OpenAI's files, TRL with a script, or Axolotl with a configuration."""
+    from rung.show_data import rows_and_show
+
+    rows_and_show(folder, form, out, rung, as_json, tuple(allow or ()))
 
 
 @app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")
@@ -158,6 +220,22 @@ def freshness(
     from rung.show import freshness_and_show
 
     freshness_and_show(folder, before, cases, tuple(rung or ()), as_json)
+
+
+@app.command(epilog="Example: `rung diagnose shop --answers answers.jsonl`")
+def diagnose(
+    folder: Folder = Path(),
+    rung: Annotated[str, typer.Option(help="Which rung is diagnosed.", autocompletion=_rungs)] = "rag",
+    answers: Annotated[Path | None, typer.Option(help="Recorded answers of any system, a JSON line each: id, answer, passages.")] = None,
+    endpoint: Annotated[str, typer.Option(help="Any OpenAI-compatible system: MODEL@URL.")] = "",
+    cases: Annotated[int, typer.Option(min=1, help="At most so many cases are asked.")] = 100,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why a system fails: each wrong answer replayed without a judge, the causes counted, and how far each rung could get."""
+    from rung.diagnosing import diagnose_and_show
+
+    diagnose_and_show(folder, rung, answers, endpoint, cases, workers, as_json)
 
 
 @app.command(epilog="Example: `rung cost shop --questions 10000 --months 24`")

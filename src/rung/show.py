@@ -11,7 +11,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.errors import ConfigError, DataError, RungError
+from rung.errors import ConfigError, RungError
 from rung.report.terminal import counted
 from rung.workspace.workspace import Progress, open_workspace
 
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from rung.climb import Climb
     from rung.knowledge.choice import Choice
     from rung.knowledge.explain import Explanation
-    from rung.knowledge.knowledge import Knowledge, SyncReport
-    from rung.types import Answer
-    from rung.workspace.check import Checked
+    from rung.knowledge.knowledge import SyncReport
 
 
 @contextmanager
@@ -71,23 +69,7 @@ def print_json(value: object) -> None:
     print(json.dumps(plain, ensure_ascii=False, indent=1, default=str))
 
 
-def show_check(checked: Checked, as_json: bool) -> None:
-    """Counts and warnings."""
-    if as_json:
-        print_json(checked)
-        return
-    print(
-        f"{checked.project}: {counted(checked.cases, 'case')} in {counted(checked.groups, 'group')} ({checked.unanswerable} unanswerable)"
-    )
-    print(counted(checked.examples, "example"))
-    print(f"{counted(checked.documents, 'document')} read, {len(checked.skipped)} skipped")
-    for path, reason in checked.skipped:
-        print(f"  skipped {path}: {reason}")
-    for warning in checked.warnings:
-        print(f"warning: {warning}")
-
-
-def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
+def index_and_show(folder: Path, as_json: bool, question: str = "", ray: str = "") -> None:
     """Sync the index and say what changed and how it is searched; with a question, why each passage is found or not."""
     from rung.knowledge.choice import read_choice
     from rung.knowledge.explain import explain
@@ -95,7 +77,7 @@ def index_and_show(folder: Path, as_json: bool, question: str = "") -> None:
 
     ws = open_workspace(folder)
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(ws, bar, fresh=True)
+        synced = sync_knowledge(ws, bar, fresh=True, ray=ray)
     if synced is None:
         raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
     knowledge, report = synced
@@ -134,10 +116,12 @@ def _show_explanation(explanation: Explanation) -> None:
             print(f"       copies of it: {', '.join(row.hit.folded)}")
 
 
-def watch_and_show(folder: Path, as_json: bool) -> None:
+def watch_and_show(folder: Path, as_json: bool, ray: str = "") -> None:
     """Sync at once and after every change, and say each time what changed; an error is told and does not end it."""
     from rung.workspace.watching import changes
 
+    if ray:
+        raise ConfigError("--watch follows changes on this machine alone", "leave out --ray; index with it once, before")
     index_and_show(folder, as_json)
     sys.stdout.flush()
     for _ in changes(open_workspace(folder)):
@@ -178,61 +162,16 @@ def _show_sync(report: SyncReport, version: str) -> None:
     print(f"knowledge: {version}")
 
 
-def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = (), at: str = "") -> None:
-    """Answer as it is spoken, then the sources it stands on."""
-    from rung.approach.approach import answer_stream
-    from rung.approach.source import Everything, Search
-    from rung.climb import open_rung
-    from rung.types import Answer
-
-    with progress(quiet=as_json) as bar:
-        if not question.strip():
-            raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
-        ready = open_rung(open_workspace(folder, user, where, at), rung, bar)
-    knowledge = ready.source.knowledge if isinstance(ready.source, Search | Everything) else None
-    started = False
-    question = question.encode(errors="surrogateescape").decode(errors="replace")  # a shell may pass bytes that are not UTF-8
-    for piece in answer_stream(ready, question):
-        if isinstance(piece, Answer):
-            print_json(piece) if as_json else _show_sources(piece, knowledge)
-        elif not as_json:
-            text = piece if started else piece.lstrip()
-            started = started or bool(text)
-            sys.stdout.write(text)
-            sys.stdout.flush()
-
-
-def _show_sources(answer: Answer, knowledge: Knowledge | None) -> None:
-    print()
-    cited = {citation.marker: citation.quote for citation in answer.citations}
-    for number, hit in enumerate(answer.hits, 1):
-        mark = "*" if number in cited else " "
-        place = " > ".join(hit.passage.headings) or hit.passage.document
-        pages = knowledge.pages(hit.passage) if knowledge else None
-        page = f", page {pages[0]}" + (f" to {pages[1]}" if pages[1] > pages[0] else "") if pages else ""
-        print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}{page}  {place}")
-        if quote := cited.get(number):
-            said = " ".join(hit.passage.text[quote[0] - hit.passage.start : quote[1] - hit.passage.start].split())
-            print(f"      {quote[0]}-{quote[1]}: {said}")
-    for sentence in answer.sentences:
-        if not sentence.support:
-            said = f"; not in the passages: {', '.join(sentence.missing)}" if sentence.missing else ""
-            print(f"  unsupported: {sentence.text.strip()}{said}")
-    if answer.dropped:
-        print(f"  {answer.dropped} passages left out: the window was full")
-    usage, seconds = answer.usage, answer.retrieval_seconds + answer.generation_seconds
-    print(f"  {usage.prompt} + {usage.completion} tokens ({usage.cached} cached), {seconds:.2f} s")
-
-
-def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
+def train_and_show(folder: Path, rung: str, as_json: bool, allow: Sequence[str] = ()) -> None:
     """Train the adapter behind a rung and say where it is."""
     from rung.approach.ladder import LADDER
+    from rung.workspace.auditing import allowing
     from rung.workspace.training import train_adapter
     from rung.workspace.workspace import examples, sync_knowledge
 
     if rung not in LADDER or not LADDER[rung].trained_on:
         raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
-    ws = open_workspace(folder)
+    ws = allowing(open_workspace(folder), allow)
     solved = examples(ws)
     with progress(quiet=as_json) as bar:
         raft = LADDER[rung].model == "raft"
@@ -242,6 +181,26 @@ def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
         print_json({"adapter": str(adapter), "losses": losses})
     else:
         print(f"adapter: {adapter}")
+
+
+def specialise_and_show(folder: Path, as_json: bool) -> None:
+    """Train the encoder of a `classify` project and say how well it did on the rows set aside."""
+    from rung.workspace.specialists import train_encoder
+
+    with progress(quiet=as_json) as bar:
+        made, told = train_encoder(open_workspace(folder), bar)
+    if as_json:
+        print_json({"specialist": str(made)} | told)
+        return
+    scores = told["scores"]
+    print(f"specialist: {made}")
+    print(f"{scores['accuracy']:.1%} right on {scores['rows']} examples set aside, calibration error {scores['calibration_error']:.3f}")
+    if scores["others"]:
+        print(
+            f"below a confidence of {told['threshold']:.2f} it names no label: {scores['others_told']:.0%} of the {scores['others']} ",
+            end="",
+        )
+        print(f"examples that fit none, {1 - scores['answered']:.1%} of the others")
 
 
 def tune_and_show(folder: Path, as_json: bool) -> None:

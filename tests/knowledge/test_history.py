@@ -145,21 +145,21 @@ class Stopping:
 
 
 def test_a_stopped_sync_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    most = [200]
+    most = [400]
     embedder = Stopping(lambda: most[0])
     knowledge = open_knowledge(tmp_path, embedder, "exact", 60)
-    documents = [page(f"{n}.md", f"# Page {n}\n\nThe text of page {n}.") for n in range(300)]
+    documents = [page(f"{n}.md", f"# Page {n}\n\nThe text of page {n}.") for n in range(600)]
     embedder.seen.clear()
     with pytest.raises(KeyboardInterrupt):
         sync(knowledge, documents)
     done = len(embedder.seen)
-    assert done == 192
+    assert done == 256
     assert knowledge.documents() == {}
     most[0] = 10_000
     again = open_knowledge(tmp_path, embedder, "exact", 60)
     embedder.seen.clear()
-    assert len(sync(again, documents).added) == 300
-    assert len(embedder.seen) == 300 - done
+    assert len(sync(again, documents).added) == 600
+    assert len(embedder.seen) == 600 - done
     assert not list(tmp_path.rglob(FILE))
     fresh = open_knowledge(tmp_path / "fresh", Hashing(), "exact", 60)
     sync(fresh, documents)
@@ -176,11 +176,11 @@ def test_what_is_remembered_is_whole_however_the_file_was_cut(texts: list[str], 
         remember(folder, texts, vectors)
         path = folder / FILE
         path.write_bytes(path.read_bytes()[: max(0, path.stat().st_size - lost)])
-        known = remembered(folder, texts, 16)
+        known = remembered(folder, 16)(texts)
         assert len(known) == max(0, len(texts) - -(-lost // 80))
         remember(folder, [*texts, "new"], Hashing(16).embed([*texts, "new"]))
-        found = remembered(folder, [*texts, "new"], 16)
+        found = remembered(folder, 16)([*texts, "new"])
         assert set(found) == {*texts, "new"}
         assert all(np.array_equal(found[text], row) for text, row in zip(texts, vectors, strict=True))
         forget(folder)
-        assert remembered(folder, texts, 16) == {}
+        assert remembered(folder, 16)(texts) == {}

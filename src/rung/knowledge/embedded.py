@@ -6,7 +6,7 @@ A file of equal records, each the hash of a text and its vector; a record that a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ FILE = "embedded.part"
 DIGEST = 16
 
 
-def remembered(home: Path, texts: Sequence[str], dimensions: int) -> dict[str, Vectors]:
-    """The vectors, shape (dimensions,), of those texts that were embedded before the kill."""
+def remembered(home: Path, dimensions: int) -> Callable[[Sequence[str]], dict[str, Vectors]]:
+    """A function from texts to the vectors, shape (dimensions,), of those that were embedded before the kill."""
     import numpy as np
 
     size = DIGEST + 4 * dimensions
@@ -27,8 +27,12 @@ def remembered(home: Path, texts: Sequence[str], dimensions: int) -> dict[str, V
     records = np.frombuffer(raw, np.uint8, len(raw) // size * size).reshape(-1, size)
     places = {records[row, :DIGEST].tobytes(): row for row in range(len(records))}
     vectors = np.ascontiguousarray(records[:, DIGEST:]).view(np.float32)
-    found = {text: vectors[places[digest]] for text in texts if (digest := _digest(text)) in places}
-    return {text: vector for text, vector in found.items() if abs(float(vector @ vector) - 1) < 1e-2}  # not zeros after a power cut
+
+    def recall(texts: Sequence[str]) -> dict[str, Vectors]:
+        found = {text: vectors[places[digest]] for text in texts if (digest := _digest(text)) in places}
+        return {text: vector for text, vector in found.items() if abs(float(vector @ vector) - 1) < 1e-2}  # not zeros after a power cut
+
+    return recall
 
 
 def remember(home: Path, texts: Sequence[str], vectors: Vectors) -> None:

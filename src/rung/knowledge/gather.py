@@ -22,6 +22,7 @@ from rung.knowledge.state import Held
 from rung.types import Document
 
 KEPT = "; its last good version is kept"
+Reader = Callable[[Origin, Mapping[str, str]], Callable[[str], Document]]  # paths there → documents' paths; reads one of them
 Progress = Callable[[int, int, str], None]  # how many were looked at, out of how many, in which source
 
 
@@ -70,11 +71,13 @@ def gather(
     *,
     fresh: bool = True,
     progress: Progress | None = None,
+    reader: Reader | None = None,
 ) -> Gathered:
     """The documents of all places. `held` is what the index holds; with `seen` from the last time, only changes are read.
 
-    Unless `fresh`, a place that was listed less than `every` seconds ago is taken as it was. Raises DataError where a
-    place holds nothing that can be read, and what an origin raises where it can't be listed.
+    `reader` reads what has to be read elsewhere, and may keep the texts there. Unless `fresh`, a place that was listed less
+    than `every` seconds ago is taken as it was. Raises DataError where a place holds nothing that can be read, and what an
+    origin raises where it can't be listed.
     """
     documents: list[Document] = []
     skipped: list[Skipped] = []
@@ -82,10 +85,10 @@ def gather(
     for place in places:
         before, kept = (seen or {}).get(place.made_by, Seen()), held or {}
         if fresh or not _good_enough(place, before, kept):
-            found, before = _listed(place, before, kept, progress)
+            found, before = _listed(place, before, kept, progress, reader or _one_by_one)
         else:
             found = [_unchanged(path, kept[path]) for path in before.stamps]
-        if not found:
+        if not found and not getattr(place.origin, "may_be_empty", False):
             raise _empty(place, before.skipped)
         documents += found
         skipped += before.skipped
@@ -119,43 +122,58 @@ def write_seen(path: Path, seen: Mapping[str, Seen]) -> None:
     replace_file(path, json.dumps(told, ensure_ascii=False).encode())
 
 
-def _listed(place: Place, before: Seen, held: Mapping[str, Held], progress: Progress | None) -> tuple[list[Document], Seen]:
+def _listed(place: Place, before: Seen, held: Mapping[str, Held], progress: Progress | None, reader: Reader) -> tuple[list[Document], Seen]:
     """The documents of a new listing, in its order."""
     documents: list[Document] = []
     skipped: list[Skipped] = []
     stamps: dict[str, tuple[str, str]] = {}
     started, entries, read = time.time(), list(place.origin.entries()), 0
+    same = {entry.path for entry in entries if _same(place, entry, before, held)}
+    wanted = [entry.path for entry in entries if entry.path not in same and not _refusal(place, entry)]
+    get = reader(place.origin, {own: place.path(own) for own in wanted})
     for number, entry in enumerate(entries, 1):
         path = place.path(entry.path)
-        document, reason = _read(place, entry, before.stamps.get(path), held.get(path))
+        document, reason = (_unchanged(path, held[path]), "") if entry.path in same else _read(place, entry, get, held.get(path))
         if document:
             documents.append(document)
             stamps[path] = ("" if reason else entry.stamp, document.hash)
             skipped += unread(document)
         if reason:
             skipped.append(Skipped(path, reason))
-        read += bool(document and document.text)
+        read += entry.path not in same
         if progress and read:  # nothing to tell where nothing is read
             progress(number, len(entries), place.name)
     return documents, Seen(started if place.every else 0.0, stamps, tuple(skipped))
 
 
-def _read(place: Place, entry: Entry, known: tuple[str, str] | None, held: Held | None) -> tuple[Document | None, str]:
+def _refusal(place: Place, entry: Entry) -> str:
+    """Why it is not to be read; "" where it is."""
+    return "is a file of the project itself: its questions and answers are no documents" if entry.path in place.apart else entry.refused
+
+
+def _same(place: Place, entry: Entry, before: Seen, held: Mapping[str, Held]) -> bool:
+    """Whether its stamp promises that it is what the index holds."""
+    path = place.path(entry.path)
+    known = bool(entry.stamp) and path in held and before.stamps.get(path) == (entry.stamp, held[path].hash)
+    return known and not _refusal(place, entry)
+
+
+def _read(place: Place, entry: Entry, get: Callable[[str], Document], held: Held | None) -> tuple[Document | None, str]:
     """The document, and why it could not be read as it is now; its last good version stands in where there is one."""
     path = place.path(entry.path)
-    if entry.path in place.apart:
-        return None, "is a file of the project itself: its questions and answers are no documents"
-    if entry.refused:
-        return None, entry.refused
-    if held and entry.stamp and known == (entry.stamp, held.hash):
-        return _unchanged(path, held), ""
+    if refusal := _refusal(place, entry):
+        return None, refusal
     try:
-        return replace(place.origin.read(entry.path), path=path), ""
+        return get(entry.path), ""
     except Unreadable as error:
         reason = str(error)
     except OSError as error:
         reason = f"could not be opened: {error.strerror or error}"
     return (_unchanged(path, held), f"{reason}{KEPT}") if held else (None, reason)
+
+
+def _one_by_one(origin: Origin, paths: Mapping[str, str]) -> Callable[[str], Document]:
+    return lambda own: replace(origin.read(own), path=paths[own])
 
 
 def _unchanged(path: str, held: Held) -> Document:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +18,8 @@ from rung.errors import DataError, KnowledgeError
 from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
-from rung.knowledge.chunk import chunk, searchable
-from rung.knowledge.embedded import forget, remember, remembered
+from rung.knowledge.embedded import forget
+from rung.knowledge.embedding import Change, Progress, make
 from rung.knowledge.fold import folded
 from rung.knowledge.fusion import fused, fusion
 from rung.knowledge.history import Moment, keep, moments, prune, recalled
@@ -31,13 +32,11 @@ from rung.knowledge.writing import UNWRITABLE, alone, refused
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
-    from rung.types import Vectors
+    from rung.knowledge.cluster import Cluster
 
 __all__ = ["Knowledge", "SyncReport", "history", "legs", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
 
 POOL = 100  # candidates that each leg brings to the fusion
-BATCH = 64  # texts embedded between two reports of progress
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass
@@ -55,12 +54,14 @@ class Knowledge:
     state: State
     only: Filter = ALL
     keep_days: float = 30  # how long earlier states can be opened again
+    chunker: str = "structure"
+    ocr: str = ""  # languages of scanned pages, where they are read
 
     @property
     def version(self) -> str:
         """16 hex digits that name documents, embedder, chunking and what may be seen, whatever order or history led here."""
         held = sorted((path, held.hash) for path, held in self.state.documents.items())
-        told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED]
+        told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED, *_made(self.chunker, self.ocr)]
         return _named(told if self.only == ALL else [*told, *self._seen()])
 
     @property
@@ -103,19 +104,27 @@ class Knowledge:
         return Document(path, text, held.title, digest, held.meta)
 
 
-def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passage_tokens: int = 200, keep_days: float = 30) -> Knowledge:
-    """The knowledge kept under `folder`, or an empty one; each embedder, index and passage length has its own place there.
+def open_knowledge(
+    folder: Path,
+    embedder: Embedder,
+    index: str = "lance",
+    passage_tokens: int = 200,
+    keep_days: float = 30,
+    chunker: str = "structure",
+    ocr: str = "",
+) -> Knowledge:
+    """The knowledge kept under `folder`, or an empty one; each embedder, index and way to make passages has its own place there.
 
     `passage_tokens` is the longest passage in the embedder's tokens; earlier states can be opened again for `keep_days`.
     Raises KnowledgeError where what is kept is damaged.
     """
     longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
     stored_as = getattr(embedder, "stored_as", embedder.id)  # two embedders may differ in the questions alone
-    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT])
+    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT, *_made(chunker, ocr)])
     while True:
         state = read_state(home)
         try:
-            return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state, keep_days=keep_days)
+            return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state, ALL, keep_days, chunker, ocr)
         except KnowledgeError:
             if read_state(home) == state:  # else a commit has replaced and cleaned the state while we were opening it
                 raise
@@ -165,11 +174,12 @@ def sync(
     skipped: Sequence[Skipped] = (),
     progress: Progress | None = None,
     lists: Lists | None = None,
+    cluster: Cluster | None = None,
 ) -> SyncReport:
     """Make the index hold just these documents. Only passages whose text or headings are new are embedded.
 
     `lists` say who may read what; changed lists change labels and embed nothing. Of a document that was `skipped` the
-    last good version stays.
+    last good version stays. A `cluster` does the work where one is given, and the result is the same.
 
     Calls `progress(done, total, "embedding")`. Raises KnowledgeError where the disk is full or another sync is running,
     DataError for a path given twice; after any error, a kill included, the state before is still in place.
@@ -181,10 +191,12 @@ def sync(
     now, of, report = _plan(knowledge.state, new, skipped, lists)
     if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
         with alone(knowledge.folder):
+            planned = knowledge.state
             _refresh(knowledge)
-            now, of, report = _plan(knowledge.state, new, skipped, lists)
+            if knowledge.state is not planned:
+                now, of, report = _plan(knowledge.state, new, skipped, lists)
             if _differs(report):
-                _change(knowledge, now, of, report.relabelled, progress)
+                _change(knowledge, now, of, report.relabelled, progress, cluster)
             forget(knowledge.folder)
     return report
 
@@ -220,32 +232,47 @@ def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("
     found: dict[str, list[Hit]] = {name: [] for name in names}
     if not knowledge.state.documents:
         return found
-    if "dense" in found:
-        found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
-    if "words" in found:
-        found["words"] = knowledge.index.words(query, depth, knowledge.only)
+    with ThreadPoolExecutor(1) as beside:  # by words, while this thread embeds the question and searches by meaning
+        words = beside.submit(knowledge.index.words, query, depth, knowledge.only) if "words" in found else None
+        if "dense" in found:
+            found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
+        if words:
+            found["words"] = words.result()
     return found
 
 
 def _change(
-    knowledge: Knowledge, new: Mapping[str, Document], of: Mapping[str, Labels], relabelled: Sequence[str], progress: Progress | None
+    knowledge: Knowledge,
+    new: Mapping[str, Document],
+    of: Mapping[str, Labels],
+    relabelled: Sequence[str],
+    progress: Progress | None,
+    cluster: Cluster | None,
 ) -> None:
     """Commit what differs between the state and `new`; what has only other labels is put back as it was, under them."""
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
-    if any(not document.text for document in fresh):  # told unchanged, but another process removed it since
-        raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
-    passages = [passage for document in fresh for passage in chunk(document, knowledge.embedder.count, knowledge.passage_tokens)]
-    vectors = _vectors(knowledge, gone, passages, progress)
+    held = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
+    state, version = knowledge.state.followed(held), seen(knowledge, ALL).version  # what is O(documents) comes before embedding
+    change = Change(
+        knowledge.folder,
+        knowledge.index,
+        knowledge.state,
+        knowledge.embedder,
+        knowledge.passage_tokens,
+        gone,
+        fresh,
+        of,
+        knowledge.chunker,
+    )
+    commit, dimensions = (cluster.make if cluster else make)(change, progress)
     same, rows = knowledge.index.stored(relabelled)
-    documents = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
     try:
         if knowledge.state.index:
-            keep(knowledge.folder, seen(knowledge, ALL).version)
-        name = knowledge.index.commit([*gone, *relabelled], [*passages, *same], _stacked(vectors, rows), of)
-        state = State(name, vectors.shape[1], documents)
-        write_state(knowledge.folder, state)
+            keep(knowledge.folder, version)
+        name = commit([*gone, *relabelled], same, rows)
+        state = write_state(knowledge.folder, replace(state, index=name, dimensions=dimensions))
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
         if isinstance(error, (OSError, RuntimeError, ValueError)):
@@ -255,33 +282,8 @@ def _change(
     with suppress(OSError, RuntimeError):  # what could not be cleaned up is left to the next commit
         if (kept := prune(knowledge.folder, knowledge.keep_days)) is not None:
             knowledge.index.tidy(kept)
-
-
-def _vectors(knowledge: Knowledge, gone: Sequence[str], passages: Sequence[Passage], progress: Progress | None) -> Vectors:
-    """Vectors of the passages, shape (passages, dimensions): known ones from the documents that go, the others embedded."""
-    import numpy as np
-
-    old, stored = knowledge.index.stored(gone)
-    known = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
-    texts = [searchable(passage) for passage in passages]
-    known |= remembered(knowledge.folder, texts, stored.shape[1])
-    missing = list(dict.fromkeys(text for text in texts if text not in known))
-    for at in range(0, len(missing), BATCH):
-        part = missing[at : at + BATCH]
-        rows = knowledge.embedder.embed(part)
-        known.update(zip(part, rows, strict=True))
-        if len(missing) > BATCH:
-            remember(knowledge.folder, part, rows)
-        if progress:
-            progress(min(at + BATCH, len(missing)), len(missing), "embedding")
-    dimensions = len(next(iter(known.values()))) if known else stored.shape[1]
-    return np.array([known[text] for text in texts], np.float32).reshape(len(texts), dimensions)
-
-
-def _stacked(first: Vectors, second: Vectors) -> Vectors:
-    import numpy as np
-
-    return np.concatenate([first, second]) if len(second) else first
+        if cluster:
+            cluster.end(change)
 
 
 def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredIndex:
@@ -304,3 +306,8 @@ def _refresh(knowledge: Knowledge) -> None:
 
 def _named(told: object) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def _made(chunker: str, ocr: str) -> list[str]:
+    """What makes other passages of the same documents; nothing where both are as usual, so that their names stay."""
+    return [*([f"chunker={chunker}"] if chunker != "structure" else []), *([f"ocr={ocr}"] if ocr else [])]

@@ -65,3 +65,13 @@ def base_folder(spec: str, root: Path = Path()) -> Path:
 def reads_only(spec: str) -> bool:
     """Whether the model quotes from passages and does nothing else, so that it needs some and learns none."""
     return spec == READER
+
+
+def on_this_machine(spec: str) -> bool:
+    """Whether the weights of a spec are at hand, or would have to be fetched or asked for elsewhere."""
+    kind, _, name = spec.partition(":")
+    if kind == "hf":
+        from rung.models.hub import cached
+
+        return cached(name)
+    return kind in ("bundled", "extractor", "local")

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 ASK = "Question: "
 
 
-def written(passages: Sequence[str], question: str) -> str:
-    """The passages under the markers [1], [2], ..., then the question. Passages come first, so equal ones share a cached prefix."""
+def written(passages: Sequence[str], question: str, before: str = ASK) -> str:
+    """The passages under the markers [1], [2], ..., then the question behind `before`.
+
+    Passages come first, so that equal ones share a cached prefix.
+    """
     parts = [f"[{number}] {passage}" for number, passage in enumerate(passages, 1)]
-    return "\n\n".join([*parts, f"{ASK}{question}"])
+    return "\n\n".join([*parts, f"{before}{question}"])
 
 
 def parted(message: str) -> tuple[list[str], str]:
-    """(passages, question) of what `written` wrote; a message of another form is a question without passages.
+    """(passages, question) of what `written` wrote with its own `before`; a message of another form is a question without passages.
 
     A passage that holds the next one's marker at the head of a paragraph of its own is read as two.
     """

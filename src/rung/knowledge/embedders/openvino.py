@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from rung.types import Vectors
 
+T = TypeVar("T", str, Sequence[int])
 PAD = 16  # lengths are rounded up to it: few shapes to compile for, and the same arithmetic in any batch
 
 
@@ -38,34 +39,35 @@ def has_bf16() -> bool:
     return "BF16" in runtime().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def compiled(folder: Path, precision: str, threads: int) -> Callable[[Sequence[Sequence[int]]], Vectors]:
-    """A function from rows of token ids to float32 vectors; every row runs alone on one of `threads` cores."""
+def compiled(folder: Path, precision: str, threads: int, ids: Callable[[str], Sequence[int]]) -> Callable[[Sequence[str]], Vectors]:
+    """A function from texts to float32 vectors; `ids` makes token ids of a text, and each runs alone on one of `threads` cores."""
     import numpy as np
 
     graph = bert(folder)
     dimensions = graph.output(0).partial_shape[1].get_length()
-    run = running(graph, precision, threads)
-    return lambda rows: np.array(run(rows), np.float32).reshape(len(rows), dimensions)
+    run = running(graph, precision, threads, ids)
+    return lambda texts: np.array(run(texts), np.float32).reshape(len(texts), dimensions)
 
 
-def running(graph: Any, precision: str, threads: int) -> Callable[[Sequence[Sequence[int]]], list[Any]]:
-    """A function from rows of token ids to what the graph says of each; every row runs alone on one of `threads` cores."""
+def running(graph: Any, precision: str, threads: int, ids: Callable[[T], Sequence[int]]) -> Callable[[Sequence[T]], list[Any]]:
+    """A function from what `ids` makes token ids of to what the graph says of each; each runs alone on one of `threads` cores."""
     openvino = runtime()
     settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
     settings["ENABLE_CPU_PINNING"] = False  # other work may sit on the core we would be pinned to
-    queue = openvino.AsyncInferQueue(openvino.Core().compile_model(graph, "CPU", settings), threads)
+    # One request more than cores: the next text is made ready while each of them computes.
+    queue = openvino.AsyncInferQueue(openvino.Core().compile_model(graph, "CPU", settings), threads + 1)
     lock = threading.Lock()  # the queue has one callback: two callers at once would fill each other's rows
 
-    def run(rows: Sequence[Sequence[int]]) -> list[Any]:
-        found: list[Any] = [None] * len(rows)
+    def run(items: Sequence[T]) -> list[Any]:
+        found: list[Any] = [None] * len(items)
 
         def store(request: Any, number: int) -> None:
             found[number] = request.get_output_tensor(0).data[0].copy()
 
         with lock:
             queue.set_callback(store)
-            for number in sorted(range(len(rows)), key=lambda number: -len(rows[number])):
-                queue.start_async(_padded(rows[number]), number)
+            for number in sorted(range(len(items)), key=lambda number: -len(items[number])):  # the last to end is a short one
+                queue.start_async(_padded(ids(items[number])), number)
             queue.wait_all()
         return found
 

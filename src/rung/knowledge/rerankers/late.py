@@ -62,7 +62,8 @@ class Late:
             return _with_torch(self.encoder)
         from rung.knowledge.embedders.openvino import running, tokens
 
-        run = running(tokens(self.encoder.folder), self.encoder.precision, self.encoder.threads)
+        run: Callable[[Sequence[Sequence[int]]], list[Floats]]
+        run = running(tokens(self.encoder.folder), self.encoder.precision, self.encoder.threads, lambda row: row)
         return lambda rows: [vectors[: len(row)] for row, vectors in zip(rows, run(rows), strict=True)]
 
 
