@@ -120,7 +120,8 @@ class Reader:
         from rung.knowledge.embedders.openvino import running, tagger
 
         config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        return running(tagger(config, changed(self.folder, self.change), "head", SEP), self.precision, self.threads)
+        graph = tagger(config, changed(self.folder, self.change), "head", SEP)
+        return running(graph, self.precision, self.threads, lambda row: row)
 
 
 def heading(text: str) -> int:
