@@ -153,7 +153,7 @@ def _chat(spec: str, asked: Sequence[Asked]) -> list[Said]:
     model, said = models.load(spec), []
     for one in asked:
         started = time.perf_counter()
-        messages, _ = fit(model, PromptStyle(), one.question, one.hits, (), SETTINGS.max_tokens, whole=False)
+        messages, *_ = fit(model, PromptStyle(), one.question, one.hits, (), SETTINGS.max_tokens, whole=False)
         text = next(piece.text for _, piece in model.stream([messages], SETTINGS) if isinstance(piece, Reply))
         said.append(Said(without_markers(text), time.perf_counter() - started))
     return said
