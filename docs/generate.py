@@ -48,8 +48,10 @@ def cli_page() -> str:
     os.environ.update({"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
     lines = ["# The command line", "", "Generated from `rung --help` by `make docs`.", ""]
     named = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    groups = [(group.name, group.typer_instance) for group in app.registered_groups if group.typer_instance]
+    named += [f"{name} {one.name or getattr(one.callback, '__name__', '')}" for name, inner in groups for one in inner.registered_commands]
     for verb in ("", *named):
-        said = CliRunner().invoke(app, [*([verb] if verb else []), "--help"], prog_name="rung").stdout
+        said = CliRunner().invoke(app, [*verb.split(), "--help"], prog_name="rung").stdout
         lines += [f"## rung {verb}".rstrip(), "", "```text", *(line.rstrip() for line in said.strip("\n").splitlines()), "```", ""]
     return "\n".join(lines)
 

@@ -27,7 +27,8 @@ def test_the_generated_pages_are_current(page: str) -> None:
 def test_every_verb_has_an_example_in_its_help() -> None:
     from rung.cli import app
 
-    for command in app.registered_commands:
+    groups = [group.typer_instance for group in app.registered_groups if group.typer_instance]
+    for command in [*app.registered_commands, *(command for group in groups for command in group.registered_commands)]:
         assert command.epilog, command.callback
         assert command.epilog.startswith("Example: `rung ")
 

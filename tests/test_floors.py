@@ -37,8 +37,11 @@ MAY_IMPORT = {
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
     "serve": NOUNS | {"knowledge", "workspace"},
-    "cli": NOUNS | {"workspace", "climb", "report", "show", "show_data", "answering", "serve", "advising", "costing", "diagnosing"},
+    "cli": NOUNS
+    | {"workspace", "climb", "report", "show", "show_data", "cli_adapters", "answering", "serve", "advising", "costing", "diagnosing"},
     "show_data": NOUNS | {"tuning", "workspace", "report", "show"},
+    "show_adapters": NOUNS | {"workspace", "report", "show"},
+    "cli_adapters": NOUNS | {"show_adapters"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rung.errors import DataError, RungError
 from rung.show import print_json, progress
-from rung.workspace.workspace import open_workspace
+from rung.workspace.workspace import answering_with, open_workspace
 
 if TYPE_CHECKING:
     from rung.approach.approach import Approach
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 
 def ask_and_show(
-    folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = (), at: str = "", *, chat: bool = False
+    folder: Path,
+    question: str,
+    rung: str,
+    as_json: bool,
+    user: str = "",
+    where: Sequence[str] = (),
+    at: str = "",
+    adapter: str = "",
+    *,
+    chat: bool = False,
 ) -> None:
     """Answer as it is spoken, then the sources it stands on; in a chat, one question after the other."""
     from rung.climb import open_rung
@@ -26,7 +35,7 @@ def ask_and_show(
     with progress(quiet=as_json) as bar:
         if not question.strip() and not chat:
             raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
-        ready = open_rung(open_workspace(folder, user, where, at), rung, bar)
+        ready = open_rung(answering_with(open_workspace(folder, user, where, at), adapter), rung, bar)
     history: list[Message] = []
     for asked in talking(question) if chat else (question,):
         try:

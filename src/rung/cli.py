@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from rung import cli_adapters
 from rung.errors import RungError
 
 app = typer.Typer(
@@ -138,6 +139,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="Which rung answers.", autocompletion=_rungs)] = "rag",
+    adapter: Annotated[str, typer.Option(help="Answer with this adapter: a label, or the beginning of a hash.")] = "",
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
@@ -147,7 +149,7 @@ def ask(
     """Answer one question, streamed, and show the sources; with --chat a conversation that it begins."""
     from rung.answering import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, chat=chat)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter, chat=chat)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`")
@@ -268,6 +270,11 @@ def advise(
     from rung.advising import advise_and_show
 
     advise_and_show(folder, answers, save, as_json)
+
+
+app.add_typer(cli_adapters.app, name="adapters")
+app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
+app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 
 
 def main() -> None:

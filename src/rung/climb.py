@@ -95,7 +95,7 @@ def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (),
     check_rungs(rungs)
     cases, examples = w.cases(ws), w.examples(ws)
     w.task(ws, cases)
-    model = stages.timed("open", lambda: w.base_model(ws, workers=workers))  # what is wrong with it is said before hours of indexing
+    model = stages.timed("open", lambda: w.base_model(ws, named_adapter(ws), workers))  # what is wrong is said before hours of indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
     parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())})
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
@@ -125,7 +125,7 @@ def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
     if name not in parts.models:
         if name == "base":
-            parts.models[name] = w.base_model(parts.ws, workers=parts.workers), ()
+            parts.models[name] = w.base_model(parts.ws, named_adapter(parts.ws), parts.workers), ()
         elif name in SPECIALISTS:
             from rung.workspace.specialists import specialist
 
@@ -137,6 +137,15 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
             parts.audits[name] = audited(adapter)
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
+
+
+def named_adapter(ws: Workspace) -> Path | None:
+    """The adapter that the configuration names, by a label or its hash. RungError where it can't be served."""
+    if not ws.config.model.adapter:
+        return None
+    from rung.workspace.labels import servable
+
+    return servable(ws, ws.config.model.adapter)
 
 
 def _source(parts: Parts, name: str) -> Source:
@@ -259,7 +268,9 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
 
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
-    config = ws.config.model_dump(mode="json", exclude={"limits": True, "prices": True, "project": {"bar": True, "rungs": True}})
+    config = ws.config.model_dump(
+        mode="json", exclude={"limits": True, "prices": True, "project": {"bar", "rungs"}, "tuning": {"general", "forgetting"}}
+    )
     made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
@@ -309,9 +320,11 @@ def report(done: Climb) -> Path:
 def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach:
     """A rung ready to be asked. ConfigError for an unknown name, ModelError where it can't run here."""
     check_rungs([name])
-    cases, examples, model = w.cases(ws), w.examples(ws), w.base_model(ws)
+    cases, examples, adapter = w.cases(ws), w.examples(ws), named_adapter(ws)
+    model = w.base_model(ws, adapter)
     synced = w.sync_knowledge(ws, progress)
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, None, {"base": (model, ())})
+    ready = ("base", "tuned", "raft") if adapter else ("base",)  # an adapter that was named answers on the trained rungs too
+    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, None, dict.fromkeys(ready, (model, ())))
     reason = unavailable(parts, name)
     if reason:
         able = [rung for rung in LADDER if not unavailable(parts, rung)]

@@ -44,6 +44,7 @@ class ModelConfig(Section):
         "bundled:tiny",
         description="bundled:tiny, bundled:reader, extractor:<folder>, local:<folder>, hf:<owner>/<name> or endpoint:<model>@<url>",
     )
+    adapter: str = Field("", description="label or hash of an adapter that every untrained rung answers with; empty for none")
     max_tokens: int = Field(64, ge=1, description="longest answer in tokens")
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
     options: dict[str, Any] = Field({}, description="keywords of the model's kind, such as window or key_env")
@@ -170,6 +171,8 @@ class TuningConfig(Section):
     )
     allow: tuple[str, ...] = Field((), description="kinds of findings that may not stop a training, such as contradiction")
     gold_probability: float = Field(0.8, ge=0, le=1, description="raft: how often the gold passage is in the context")
+    general: str = Field("", description="cases that show what an adapter forgets; empty for a small set of our own")
+    forgetting: float = Field(0.5, ge=0, description="how much the loss on the general set may rise, in nats a token, to be promoted")
 
 
 class SpecialistConfig(Section):

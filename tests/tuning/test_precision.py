@@ -12,7 +12,7 @@ from tiny_model import save_random_model
 from rung.config import read_config
 from rung.errors import ConfigError
 from rung.tuning.adapted import adapted
-from rung.tuning.adapters import adapter_name
+from rung.tuning.adapters import adapter_name, find
 from rung.tuning.loop import encode_rows, padded
 from rung.tuning.precision import Precision, race, settle, stepped
 from rung.tuning.recipe import Recipe, train
@@ -52,7 +52,8 @@ def kept(adapters: Path, seconds: tuple[float, float] | None = None) -> Path:
 
 
 def test_unless_asked_nothing_is_timed_and_steps_are_fp32(base: Path, tmp_path: Path) -> None:
-    assert train(base, TRAINING, HELD, RECIPE, tmp_path, {}, "base").name == name("fp32")
+    assert find(tmp_path, name("fp32")) is None
+    assert train(base, TRAINING, HELD, RECIPE, tmp_path, {}, "base") == find(tmp_path, name("fp32"))
     assert not list(tmp_path.glob("*.precision.json"))
 
 
@@ -61,7 +62,7 @@ def test_auto_settles_once_trains_what_naming_its_choice_trains_and_is_found_aga
     folder = train(base, TRAINING, HELD, AUTO, tmp_path, {}, "base")
     before = kept(tmp_path).read_text()
     chosen: Precision = json.loads(before)["precision"]
-    assert folder.name == name(chosen)
+    assert folder == find(tmp_path, name(chosen))
     assert json.loads((folder / "recipe.json").read_text())["precision"] == chosen
     assert train(base, TRAINING, HELD, AUTO, tmp_path, {}, "base", lambda *_: pytest.fail("trained again")) == folder
     assert kept(tmp_path).read_text() == before

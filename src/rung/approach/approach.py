@@ -93,9 +93,18 @@ def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
         generation_seconds=reply.seconds + asked.query.seconds,
         sentences=sentences,
         confidence=reply.confidence,
-        made_by=approach.made_by | {"approach": approach.id} | {f"live {name}": told for name, told in asked.live.items()},
+        made_by=approach.made_by
+        | {"approach": approach.id}
+        | _adapter(approach.model)
+        | {f"live {name}": told for name, told in asked.live.items()},
         query="" if asked.query.text == asked.question else asked.query.text,
     )
+
+
+def _adapter(model: ChatModel) -> dict[str, str]:
+    """The name of the adapter that spoke; it is part of the model's id, and here for those who look for it."""
+    name = str(getattr(model, "adapter", ""))[:16]
+    return {"adapter": name} if name else {}
 
 
 def answer_all(approach: Approach, questions: Sequence[str]) -> Iterator[tuple[int, Answer]]:

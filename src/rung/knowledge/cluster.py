@@ -72,7 +72,9 @@ class Cluster:
             raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
         called = {before[path].hash: path for path in change.gone}
         old = {one.path: [path for path in (one.path, called.get(one.hash, "")) if path in before] for one in change.fresh}
-        job = Job(index.begin(), change.before.index, index.dimensions, self.embedder, change.embedder.id, change.longest, change.chunker)
+        job = Job(
+            index.begin(), change.before.index, index.dimensions, self.embedder, change.embedder.id, change.longest, chunker=change.chunker
+        )
         made = _written(self, change.home, job, _parts(self, change.fresh, change.labels, old), progress)
 
         def commit(remove: Sequence[str], same: Sequence[Passage], rows: Vectors) -> str:

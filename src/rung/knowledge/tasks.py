@@ -52,8 +52,8 @@ class Job:
     embedder: str  # JSON of its spec and options
     embedder_id: str
     longest: int  # tokens of a passage
-    chunker: str = "structure"
     versions: str = VERSIONS
+    chunker: str = "structure"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Several LoRA adapters in peft's format on one loaded base model, one of them or none in use at a time.
 
 It refuses adapters that don't fit the base before it touches the model, and never merges one into the base itself: adding
-and subtracting would leave traces, so that answers came to depend on which adapters were loaded before.
+and subtracting would leave traces, so that answers came to depend on which adapters were loaded before. One that was
+unloaded is read again when it is asked for, if its files still are what they were.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ class Adapters:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._loaded: dict[str, dict[str, LowRank]] = {"": {}}
+        self._folders: dict[str, Path] = {}
         self._hooked: set[str] = set()
         self._current: dict[str, LowRank] = {}
 
@@ -48,21 +50,33 @@ class Adapters:
         check_adapter(folder)
         name = adapter_hash(folder)[:32]
         if name not in self._loaded:
-            layers = _read(folder, self._model)
+            layers = read_adapter(folder, _linear(self._model))
             for layer in layers.keys() - self._hooked:
                 self._model.get_submodule(layer).register_forward_hook(self._hook(layer))
                 self._hooked.add(layer)
-            self._loaded[name] = layers
+            at = self._model.device
+            self._loaded[name] = {layer: LowRank(low.down.to(at), low.up.to(at)) for layer, low in layers.items()}
+        self._folders[name] = folder
         return name
 
+    def unload(self, name: str) -> None:
+        """Free the adapter's matrices."""
+        if name:
+            self._loaded.pop(name, None)
+
     def use(self, name: str) -> None:
-        """Answer with this adapter from now on; "" is the bare base model."""
-        self._current = self._loaded[name]
+        """Answer with this adapter from now on; "" is the bare base model. ModelError where it is gone, changed or blocked."""
+        self._current = self._layers(name)
+
+    def _layers(self, name: str) -> dict[str, LowRank]:
+        if name not in self._loaded and self.load(self._folders[name]) != name:
+            raise ModelError(f"the adapter at {self._folders[name]} was changed", "adapters are not to be changed: train another")
+        return self._loaded[name]
 
     def merged(self, name: str, layer: str) -> torch.Tensor:
         """A linear layer's weight (out, in) with an adapter added, in a tensor of its own; without one, the base's own."""
         weight: torch.Tensor = self._model.get_submodule(layer).weight.detach()
-        low = self._loaded[name].get(layer)
+        low = self._layers(name).get(layer)
         return weight if low is None else weight + (low.up @ low.down).to(weight.dtype)
 
     def _hook(self, layer: str) -> Callable[[Any, tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor | None]:
@@ -77,8 +91,11 @@ class Adapters:
         return add
 
 
-def _read(folder: Path, model: Any) -> dict[str, LowRank]:
-    """Every layer's matrices by the layer's name, or ModelError where any of them has no place in the model."""
+def read_adapter(folder: Path, places: Mapping[str, tuple[int, int]]) -> dict[str, LowRank]:
+    """Every layer's matrices by the layer's name; `places` are the base's linear layers with their (out, in).
+
+    ModelError where any of them has no place there.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -96,25 +113,33 @@ def _read(folder: Path, model: Any) -> dict[str, LowRank]:
         found.setdefault(match[1], {})[match[2]] = tensor
     if not found:
         raise _misfit(folder, "it holds no matrices")
-    return {layer: _low_rank(folder, model, config, layer, pair) for layer, pair in found.items()}
+    return {layer: _low_rank(folder, places, config, layer, pair) for layer, pair in found.items()}
 
 
-def _low_rank(folder: Path, model: Any, config: dict[str, Json], layer: str, pair: dict[str, torch.Tensor]) -> LowRank:
+def _linear(model: Any) -> dict[str, tuple[int, int]]:
+    import torch
+
+    linear = {name: layer for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    return {name: (layer.out_features, layer.in_features) for name, layer in linear.items()}
+
+
+def _low_rank(
+    folder: Path, places: Mapping[str, tuple[int, int]], config: dict[str, Json], layer: str, pair: dict[str, torch.Tensor]
+) -> LowRank:
     import torch
 
     if pair.keys() != {"A", "B"}:
         raise _misfit(folder, f"one of the two matrices of '{layer}' is missing")
     down, up = pair["A"], pair["B"]
-    place = dict(model.named_modules()).get(layer)
-    if not isinstance(place, torch.nn.Linear):
+    if layer not in places:
         raise _misfit(folder, f"the model has no linear layer '{layer}'")
+    outer, inner = places[layer]
     rank = _pattern(config.get("rank_pattern"), layer, config["r"])
-    if down.shape != (rank, place.in_features) or up.shape != (place.out_features, rank):
-        raise _misfit(folder, f"'{layer}' is {place.in_features} → {place.out_features} in the model and otherwise in the adapter")
+    if down.shape != (rank, inner) or up.shape != (outer, rank):
+        raise _misfit(folder, f"'{layer}' is {inner} → {outer} in the model and otherwise in the adapter")
     alpha = _pattern(config.get("alpha_pattern"), layer, config["lora_alpha"])
     scale = alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
-    target = place.weight.device
-    return LowRank(down.to(target, torch.float32), (up.to(torch.float32) * scale).to(target))
+    return LowRank(down.to(torch.float32), up.to(torch.float32) * scale)
 
 
 def _pattern(patterns: dict[str, Any] | None, layer: str, default: Any) -> Any:

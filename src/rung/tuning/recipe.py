@@ -87,7 +87,9 @@ def train(
         "rows_dropped": dropped,
         "learned": after[0] < before[0] and after[1] < before[1],
     }
-    return _finish(state, adapters, name, {"rows.json": lineage(training, validation, documents), "scores.json": scores})
+    return _finish(
+        state, adapters, name, {"rows.json": lineage(training, validation, documents, base_id or base.name), "scores.json": scores}
+    )
 
 
 def _fitting(tokenizer: Any, rows: Sequence[Row], reach: int) -> tuple[list[Encoded], int]:

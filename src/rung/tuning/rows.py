@@ -26,6 +26,7 @@ class Row:
     messages: tuple[Message, ...]
     documents: tuple[str, ...]
     group: str
+    passages: tuple[str, ...] = ()  # what of them: "document:start-end", or "document#hash" of a quotation
 
     @property
     def hash(self) -> str:
@@ -48,8 +49,15 @@ def rows(cases: Sequence[Case], style: PromptStyle, source: TrainingSource) -> l
         prompt = render(style, case.question, hits)
         target: Message = {"role": "assistant", "content": _target(case, hits, refusals, style)}
         documents = tuple(sorted({e.document for e in case.evidence} | {hit.passage.document for hit in hits}))
-        made.append(Row(case.id, (*prompt, target), documents, case.group or case.id))
+        made.append(Row(case.id, (*prompt, target), documents, case.group or case.id, _passages(case, hits)))
     return made
+
+
+def _passages(case: Case, hits: Sequence[Hit]) -> tuple[str, ...]:
+    """Names of what the row was made from; they hold none of its words."""
+    shown = {f"{hit.passage.document}:{hit.passage.start}-{hit.passage.end}" for hit in hits}
+    quoted = {f"{e.document}#{hashlib.sha256(_folded(e.quote).encode()).hexdigest()[:12]}" for e in case.evidence if e.quote}
+    return tuple(sorted(shown | quoted))
 
 
 def _target(case: Case, hits: Sequence[Hit], refusals: Sequence[str], style: PromptStyle) -> str:

@@ -64,6 +64,14 @@ def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: 
     return Workspace(folder, config, user, tuple(where), at)
 
 
+def answering_with(ws: Workspace, adapter: str) -> Workspace:
+    """The project with an adapter, by label or hash, in place of the one that its configuration names; "" changes nothing."""
+    if not adapter:
+        return ws
+    model = ws.config.model.model_copy(update={"adapter": adapter})
+    return replace(ws, config=ws.config.model_copy(update={"model": model}))
+
+
 def cases(ws: Workspace) -> list[Case]:
     """The held-out cases, in order of id; labels outside the list are refused."""
     from rung.measure.cases import check_labels, read_cases
@@ -173,7 +181,7 @@ def places(ws: Workspace) -> list[Place]:
 def _own_files(ws: Workspace, path: str) -> frozenset[str]:
     """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
     project, root = ws.config.project, (ws.folder / path).resolve()
-    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema)
+    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema, ws.config.tuning.general, "forgotten.json")
     own = [(ws.folder / name).resolve() for name in names if name]
     tops = [root, *(parent for parent in (root, *root.parents) if (parent / ".git").exists())][:2]
     return frozenset(file.relative_to(top).as_posix() for top in tops for file in own if file.is_relative_to(top))
@@ -218,6 +226,8 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
     """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
     from rung.knowledge.knowledge import sync
+    from rung.knowledge.read import Skipped
+    from rung.workspace.ignoring import REASON, ignored
 
     settings, note = ws.config.knowledge, ws.home / "knowledge" / "seen.json"
     found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws)
@@ -225,8 +235,10 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
     reader = machines.reader() if machines else None
     held_now = knowledge.state.documents
     gathered = gather(found, before, held_now, fresh=fresh, progress=lambda done, total, _: progress("read", done, total), reader=reader)
-    held = lists(ws)
-    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), held, machines)
+    gone, held = ignored(ws.folder), lists(ws)
+    documents = [document for document in gathered.documents if not gone.holds(document)]
+    left = [Skipped(document.path, REASON) for document in gathered.documents if gone.holds(document)]
+    report = sync(knowledge, documents, (), lambda done, total, what: progress("index", done, total), held, machines)
     if gathered.seen != before:
         with suppress(OSError):  # it only saves work
             write_seen(note, gathered.seen)
@@ -234,7 +246,7 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
         from rung.workspace.choose import keep_choice
 
         keep_choice(knowledge, examples(ws), lambda done, total: progress("choose how to rank", done, total))
-    return replace(report, skipped=tuple(gathered.skipped), kept=gathered.kept)  # what is kept was settled in gathering
+    return replace(report, skipped=(*gathered.skipped, *left), kept=gathered.kept)  # what is kept was settled in gathering
 
 
 def held_knowledge(ws: Workspace) -> Knowledge:
@@ -365,5 +377,5 @@ def recipe(ws: Workspace) -> Recipe:
     """How adapters are trained."""
     from rung.tuning.recipe import Recipe
 
-    chosen = ws.config.tuning.model_dump(exclude={"gold_probability", "personal_data", "allow"})
+    chosen = ws.config.tuning.model_dump(exclude={"gold_probability", "personal_data", "allow", "general", "forgetting"})
     return Recipe(seed=ws.config.project.seed, **chosen)
