@@ -18,9 +18,9 @@ MAY_IMPORT = {
     "config": {"errors", "sources"},
     "sources": set(),
     "knowledge": NOUNS,
-    "models": NOUNS,
+    "models": NOUNS | {"knowledge"},  # the reader runs on the embedder's weights and runtime
     "approach": NOUNS | {"knowledge", "models"},
-    "tuning": NOUNS | {"approach", "models"},
+    "tuning": NOUNS | {"knowledge", "approach", "models"},
     "measure": NOUNS | {"approach"},
     "workspace": NOUNS | {"knowledge", "models", "approach", "tuning", "measure"},
     "report": NOUNS | {"measure"},

@@ -17,6 +17,7 @@ from rung.approach.policy import Policy
 from rung.approach.prompt import BARE
 from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
 from rung.errors import ModelError, TuningError
+from rung.models import reads_only
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.privacy import remote
@@ -184,6 +185,12 @@ def unavailable(parts: Parts, name: str) -> str:
         return "the project has no solved examples"
     if rung.trained_on and config.model.name.startswith("endpoint:") and not config.tuning.remote:
         return "a model behind an endpoint is tuned by its server: set remote under [tuning]"
+    if reads_only(config.model.name) and (rung.trained_on or rung.source not in ("everything", "search")):
+        return f"{config.model.name} quotes from passages and learns nothing, and this rung is about " + (
+            "learning" if rung.trained_on else "answering without passages"
+        )
+    if rung.trained_on and config.model.name.startswith("extractor:"):
+        return "an extractor was tuned already"
     if config.limits.private and remote(config.model.name):
         return "the project is private and the model may not be on this machine"
     if rung.source == "everything":

@@ -40,7 +40,10 @@ class ProjectConfig(Section):
 class ModelConfig(Section):
     """The base model of every rung."""
 
-    name: str = Field("bundled:tiny", description="bundled:tiny, local:<folder>, hf:<owner>/<name> or endpoint:<model>@<url>")
+    name: str = Field(
+        "bundled:tiny",
+        description="bundled:tiny, bundled:reader, extractor:<folder>, local:<folder>, hf:<owner>/<name> or endpoint:<model>@<url>",
+    )
     adapter: str = Field("", description="label or hash of an adapter that every untrained rung answers with; empty for none")
     max_tokens: int = Field(64, ge=1, description="longest answer in tokens")
     temperature: float = Field(0.0, ge=0, description="0 is greedy")

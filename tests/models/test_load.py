@@ -30,7 +30,7 @@ def copy(folder: Path, target: Path) -> Path:
     return Path(shutil.copytree(folder, target))
 
 
-@given(st.text(max_size=20).filter(lambda text: text.partition(":")[0] not in ("bundled", "local", "hf", "endpoint")))
+@given(st.text(max_size=20).filter(lambda text: text.partition(":")[0] not in ("bundled", "extractor", "local", "hf", "endpoint")))
 def test_a_spec_of_no_known_kind(spec: str) -> None:
     assert "local:<name>" in refused(spec).hint
 

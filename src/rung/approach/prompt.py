@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rung.errors import ModelError
+from rung.models.numbered import written
 from rung.types import ChatModel, Citation, Hit, Message, Messages
 
 CITE = "Cite the passage number in brackets."
@@ -39,10 +40,8 @@ def render(
     system = f"{style.system} {CITE}".strip() if hits and style.cite else style.system
     messages: list[Message] = [{"role": "system", "content": system}] if system else []
     for asked, answered in shots:
-        messages += [{"role": "user", "content": f"{style.before}{asked}"}, {"role": "assistant", "content": answered}]
-    passages = "\n\n".join(f"[{number}] {passage(hit)}" for number, hit in enumerate(hits, 1))
-    ask = f"{style.before}{question}"
-    return [*messages, *history, {"role": "user", "content": f"{passages}\n\n{ask}" if hits else ask}]
+        messages += [{"role": "user", "content": written((), asked, style.before)}, {"role": "assistant", "content": answered}]
+    return [*messages, *history, {"role": "user", "content": written([passage(hit) for hit in hits], question, style.before)}]
 
 
 def passage(hit: Hit) -> str:

@@ -108,7 +108,9 @@ def train_adapter(
         if done and started().rank == 0:
             keep_audit(done, audited(folder))
     path = folder / "loss.jsonl"
-    return folder, tuple(lines_of(path)) if path.exists() else ()
+    lines = lines_of(path) if path.exists() else ()
+    by_step = {line["step"]: line for line in lines}  # steps after the checkpoint before a kill stand twice
+    return folder, tuple(by_step[step] for step in sorted(by_step))
 
 
 def _here(plan: Plan, progress: Progress, say: Say) -> Path:

@@ -310,8 +310,9 @@ def base_model(ws: Workspace, adapter: Path | None = None, workers: int | None =
         name, adapter = f"endpoint:{told['model']}@{told['url']}", None
     if workers:
         options["concurrency" if name.startswith("endpoint:") else "threads"] = workers
-    if name.startswith("local:") and not Path(name[6:]).expanduser().is_absolute():
-        name = f"local:{ws.folder / name[6:]}"
+    kind, _, path = name.partition(":")
+    if kind in ("local", "extractor") and not Path(path).expanduser().is_absolute():
+        name = f"{kind}:{ws.folder / path}"
     return load(name, adapter, **options)
 
 
