@@ -79,7 +79,7 @@ def test_out_of_memory_is_answered_by_smaller_pieces_and_learns_the_same(base: P
     places = [str(tmp_path), str(Path(__file__).parent), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": ":".join(places), "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
     found = {}
-    for room in (0, 800):
+    for room in (0, 900):
         done = subprocess.run(
             [sys.executable, "-c", SCARCE, str(base), str(tmp_path / f"room{room}"), str(room)],
             capture_output=True, text=True, env=environment, check=False,
@@ -87,8 +87,8 @@ def test_out_of_memory_is_answered_by_smaller_pieces_and_learns_the_same(base: P
         assert done.returncode == 0, done.stderr
         found[room] = json.loads(done.stdout.splitlines()[-1])
     assert not [line for line in found[0]["said"] if "out of memory" in line]
-    assert [line for line in found[800]["said"] if line.startswith("out of memory: batches are taken in 2 pieces")]
-    plenty, scarce = (Path(found[room]["folder"]) for room in (0, 800))
+    assert [line for line in found[900]["said"] if line.startswith("out of memory: batches are taken in 2 pieces")]
+    plenty, scarce = (Path(found[room]["folder"]) for room in (0, 900))
     assert curve(scarce) == pytest.approx(curve(plenty), rel=1e-4)
     assert json.loads((scarce / "scores.json").read_text())["pieces"] > 1
     assert scarce.name == plenty.name
