@@ -177,7 +177,7 @@ def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_j
 
     started = time.perf_counter()
     with talking(quiet=as_json) as (bar, say):
-        done = climbing.climb(open_workspace(folder, user), bar, rungs, workers, say)
+        done = climbing.climb(open_workspace(folder, user, at=at), bar, rungs, workers, say)
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
     _show_climb(done, as_json, f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
 
