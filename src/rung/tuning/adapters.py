@@ -81,8 +81,9 @@ def store(temporary: Path, adapters: Path, made: str, files: Mapping[str, Any]) 
 
     Where other makings led to the same weights, one folder tells of both. What is no adapter is named by its makings.
     """
-    target = adapters / (adapter_hash(temporary)[:16] if (temporary / "adapter_config.json").exists() else made)
-    files = {**files, "made.json": {"makings": [made]}}
+    is_adapter = (temporary / "adapter_config.json").exists()
+    target = adapters / (adapter_hash(temporary)[:16] if is_adapter else made)
+    files = {**files, "made.json": {"makings": [made]}} if is_adapter else files
     if (target / "sums.json").exists():
         files = {file: _joined(told(target, file), value) for file, value in files.items()}
     for file, value in files.items():

@@ -213,6 +213,6 @@ def _settled(
     for _, told in done[1:]:
         if told["made"] and told["adapter"] != done[0][1]["adapter"]:
             lost = find(adapters, told["adapter"])
-            if lost and len(makings(lost)) == 1:  # others may have come to the same weights
+            if lost and len(makings(lost)) <= 1:  # others may have come to the same weights
                 shutil.rmtree(lost, ignore_errors=True)
     return sorted((tried for tried, _ in found), key=lambda tried: tried.loss), done[0][0]

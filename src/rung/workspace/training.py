@@ -136,12 +136,12 @@ def planned(
     from rung.tuning.split import split
 
     tuning, pretrain = ws.config.tuning, ws.config.tuning.method == "pretrain" and not raft
+    base = Path() if tuning.remote else base_folder(ws.config.model.name, ws.folder)
     public = w.shown(ws, knowledge, "") if knowledge else None
     raw = raw_rows(public.passages()) if pretrain and public else []
     alone = raw and not examples
     ready = Prepared([], [], *split(raw, 0.1, ws.config.project.seed)) if alone else prepare(ws, examples, public, raft=raft)
     training, validation = ready.training + (raw if examples else []), ready.validation
-    base = Path() if tuning.remote else base_folder(ws.config.model.name, ws.folder)
     recipe = recipe_for(ws, len(training))
     documents = dict(public.documents()) if (raft or pretrain) and public else {}
     what, base_id = "train raft" if raft else "train tuned", w.base_model(ws, workers=workers).id
