@@ -1,7 +1,7 @@
 """Quality of retrieval on SciFact and on a company's handbook: every leg and fusion with its interval, and the tuned embedder.
 
 It refuses to choose on what it reports: fusions are chosen on SciFact's train questions (for the tuned embedder, on those it
-was not trained on) and, for the handbook, which has none, on sentences cut out of its passages.
+was not trained on) and, for the handbook, which has none, on sentences cut out of its passages; whether to rank again, on SciFact's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +63,17 @@ def run(small: bool = False) -> dict[str, object]:
         return {"skipped": True}
     one_in = 10 if small else 1
     print(f"{'task':<18} {'ranked by':<16} {'nDCG@10':>8}  95 % interval")
-    return _scifact(one_in) | _handbook(one_in)
+    figures, late = _scifact(one_in)
+    return figures | _handbook(one_in, late)
 
 
-def _scifact(one_in: int) -> dict[str, object]:
+def _scifact(one_in: int) -> tuple[dict[str, object], bool]:
     task, examples = _share(scifact("test"), one_in), _cases(scifact("train"))
     knowledge = indexed(task, one_in)
     examples = [case for case in examples if all(knowledge.shows(e.document) for e in case.evidence)]
     found, mode = _asked(knowledge, task), choose(knowledge, examples).mode
     again = _again(knowledge, examples, found, mode)
+    late = again.chosen
     figures = _shown("scifact", found, by_document, mode, again) | _peer(task)
     known = {evidence.document for case in examples for evidence in case.evidence}
     figures |= _unseen("scifact", found, known, mode)
@@ -79,7 +81,7 @@ def _scifact(one_in: int) -> dict[str, object]:
         tuned = tuned_on(knowledge, examples, KEPT / "embedders")
     except TuningError as error:
         print(f"scifact_tuned: {error.message}")
-        return figures
+        return figures, late
     gained = tuned.gained
     print(f"tuned on {len(examples)} train questions less {gained.n} set aside, on which the mean reciprocal rank went from", end=" ")
     print(f"{tuned.base:.4f} to {tuned.tuned:.4f}, gained {gained.estimate:+.4f} ({gained.low:+.4f} to {gained.high:+.4f})")
@@ -90,15 +92,17 @@ def _scifact(one_in: int) -> dict[str, object]:
     set_aside = unlearned(knowledge, examples)
     found, mode = _asked(knowledge, task), choose(knowledge, set_aside).mode
     again = _again(knowledge, set_aside, found, mode)
-    return figures | _shown("scifact_tuned", found, by_document, mode, again) | _unseen("scifact_tuned", found, known, mode)
+    figures |= _shown("scifact_tuned", found, by_document, mode, again) | _unseen("scifact_tuned", found, known, mode)
+    return figures, late
 
 
-def _handbook(one_in: int) -> dict[str, object]:
+def _handbook(one_in: int, late: bool) -> dict[str, object]:
+    """`late` is what SciFact's train claims chose: a sentence cut out of a passage is found by its words, and can't judge a reranker."""
     task = _share(handbook(), one_in)
     knowledge = indexed(task, one_in)
     mode = choose(knowledge, []).mode
     found = _asked(knowledge, task)
-    again = _again(knowledge, [], found, mode)
+    again = replace(_again(knowledge, [], found, mode), chosen=late)
     figures = _shown("handbook_document", found, by_document, mode, again) | _shown("handbook_chunk", found, by_section, mode, again)
     return figures | _peer(task)
 

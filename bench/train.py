@@ -24,8 +24,9 @@ from rung.models.cores import free_cores
 from rung.tuning.adapted import adapted
 from rung.tuning.loop import Encoded, batches, encode_rows
 from rung.tuning.precision import Precision
-from rung.tuning.recipe import Recipe, share, train
+from rung.tuning.recipe import Heard, Recipe, train
 from rung.tuning.rows import Row
+from rung.tuning.steps import share
 
 KINDS: tuple[Precision, ...] = ("fp32", "bf16")
 RECIPE = Recipe(epochs=1, validations=1, batch_tokens=1 << 16)
@@ -148,7 +149,7 @@ def _ours(folder: Path, made: list[Row], recipe: Recipe, scratch: Path) -> tuple
     """Through the public door; the last step's time holds the validation, of one row."""
     stamps: Times = []
     with tempfile.TemporaryDirectory(dir=scratch) as place:
-        adapter = train(folder, made, made[:1], recipe, Path(place), {}, progress=lambda *_: stamps.append(_now()))
+        adapter = train(folder, made, made[:1], recipe, Path(place), {}, heard=Heard(progress=lambda *_: stamps.append(_now())))
         lines = [json.loads(line) for line in (adapter / "loss.jsonl").read_text(encoding="utf-8").splitlines()]
     return [b - a for a, b in pairwise(stamps)], [line["loss"] for line in lines]
 

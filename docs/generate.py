@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = ("init", "check", "index", "ask", "train", "climb", "report", "freshness")
 
 
 def config_page() -> str:
     """Every key of rung.toml."""
     from rung.config import Config
-    from rung.sources import KINDS
+    from rung.sources import BESIDE, KINDS
 
     lines = ["# rung.toml", "", "Generated from `rung.config` by `make docs`. Unknown keys are refused and the nearest one is named.", ""]
     for section, field in Config.model_fields.items():
@@ -23,6 +22,8 @@ def config_page() -> str:
         if section == "knowledge":
             for kind, source in KINDS.items():
                 lines += table(f'### [[knowledge.sources]] with kind = "{kind}"', source)
+            for kind, beside in BESIDE.items():
+                lines += table(f'### [[knowledge.also]] with kind = "{kind}"', beside)
     return "\n".join(lines)
 
 
@@ -46,8 +47,11 @@ def cli_page() -> str:
 
     os.environ.update({"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
     lines = ["# The command line", "", "Generated from `rung --help` by `make docs`.", ""]
-    for verb in ("", *VERBS):
-        said = CliRunner().invoke(app, [*([verb] if verb else []), "--help"], prog_name="rung").stdout
+    named = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    groups = [(group.name, group.typer_instance) for group in app.registered_groups if group.typer_instance]
+    named += [f"{name} {one.name or getattr(one.callback, '__name__', '')}" for name, inner in groups for one in inner.registered_commands]
+    for verb in ("", *named):
+        said = CliRunner().invoke(app, [*verb.split(), "--help"], prog_name="rung").stdout
         lines += [f"## rung {verb}".rstrip(), "", "```text", *(line.rstrip() for line in said.strip("\n").splitlines()), "```", ""]
     return "\n".join(lines)
 

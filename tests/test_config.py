@@ -52,3 +52,31 @@ def test_what_is_no_readable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder" / "rung.toml").mkdir(parents=True)
     with pytest.raises(ConfigError, match="can't be read: Is a directory"):
         read_config(tmp_path / "folder" / "rung.toml")
+
+
+def test_a_slip_within_an_access_rule_has_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "rung.toml").write_text('[[access.rules]]\ndocument = "hr/"\nreaders = ["anna"]\n')
+    with pytest.raises(ConfigError) as error:
+        read_config(tmp_path / "rung.toml")
+    assert error.value.message.endswith("nobody reads the key 'access.rules[1].document'")
+    assert error.value.hint == "did you mean 'documents'?"
+    (tmp_path / "rung.toml").write_text('[[access.rules]]\ndocuments = "hr/"\n')
+    with pytest.raises(ConfigError, match=r"access\.rules\[1\]\.readers is missing"):
+        read_config(tmp_path / "rung.toml")
+    (tmp_path / "rung.toml").write_text('[[access.rules]]\ndocuments = "hr/"\nreader = ["anna"]\nreaders = []\n')
+    with pytest.raises(ConfigError, match=r"nobody reads the key 'access\.rules\[1\]\.reader'") as error:
+        read_config(tmp_path / "rung.toml")
+    assert error.value.hint == "did you mean 'readers'?"
+
+
+@pytest.mark.parametrize(("ocr", "languages"), [("true", "eng"), ("false", ""), ('"deu+eng"', "deu+eng")])
+def test_the_languages_of_scanned_pages(tmp_path: Path, ocr: str, languages: str) -> None:
+    (tmp_path / "rung.toml").write_text(f"[knowledge]\nocr = {ocr}\n")
+    assert read_config(tmp_path / "rung.toml").knowledge.ocr_languages == languages
+
+
+@pytest.mark.parametrize("line", ["ocr = 3", 'ocr = "-l eng"', 'chunker = "words"', 'expand = "page"', 'expand = "neighbours:0"'])
+def test_values_of_the_knowledge_that_are_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "rung.toml").write_text(f"[knowledge]\n{line}\n")
+    with pytest.raises(ConfigError, match=line.split()[0]):
+        read_config(tmp_path / "rung.toml")

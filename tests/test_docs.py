@@ -27,7 +27,8 @@ def test_the_generated_pages_are_current(page: str) -> None:
 def test_every_verb_has_an_example_in_its_help() -> None:
     from rung.cli import app
 
-    for command in app.registered_commands:
+    groups = [group.typer_instance for group in app.registered_groups if group.typer_instance]
+    for command in [*app.registered_commands, *(command for group in groups for command in group.registered_commands)]:
         assert command.epilog, command.callback
         assert command.epilog.startswith("Example: `rung ")
 
@@ -63,7 +64,10 @@ def test_the_python_example_of_the_readme_is_python() -> None:
         subprocess.run([sys.executable, "-c", f"import ast; ast.parse({block!r})"], check=True)
 
 
-@pytest.mark.parametrize("page", ["access.md", "advice.md", "citations.md", "cost.md", "knowledge.md", "search.md"])
+PAGES = sorted(page.name for page in (ROOT / "docs").glob("*.md") if "```python" in page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_python_of_a_page_runs(page: str, tmp_path: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.S))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)

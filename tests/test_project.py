@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import rung
-from rung.errors import ConfigError
+from rung.errors import ConfigError, TuningError
 from rung.project import Project
 from rung.types import Answer
 
@@ -48,6 +48,19 @@ def test_its_climb_is_the_command_lines(folder: Path) -> None:
     command = [sys.executable, "-m", "rung", "climb", str(folder), "--rung", "prompt", "--rung", "rag", "--json"]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
     assert told["verdict"]["sentence"] == done.verdict.sentence
+
+
+def test_it_explains_and_says_why_it_cannot_tune(folder: Path) -> None:
+    told = rung.open(folder).explain("When is the Shed open?", k=2)
+    assert [row.place for row in told.rows if row.place] == [1, 2]
+    assert told.rows[0].why
+    toml = (folder / "rung.toml").read_text()
+    (folder / "rung.toml").write_text(toml.replace("[knowledge]", '[knowledge]\nembedder = "hashing"', 1))
+    try:
+        with pytest.raises(TuningError, match="can't be tuned"):
+            rung.open(folder).tune_embedder()
+    finally:
+        (folder / "rung.toml").write_text(toml)
 
 
 def test_what_is_no_project_is_refused_at_once(tmp_path: Path) -> None:

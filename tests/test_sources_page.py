@@ -19,10 +19,18 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 TABLES = [text for kind, text in BLOCKS if kind == "toml"]
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: re.findall(r'kind = "(\w+)"', table)[0])
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.splitlines()[1])
 def test_the_tables_are_valid(table: str, tmp_path: Path) -> None:
     (tmp_path / "rung.toml").write_text(table)
-    assert len(read_config(tmp_path / "rung.toml").knowledge.sources) == 1
+    assert len(read_config(tmp_path / "rung.toml").knowledge.sources) == table.count("[[knowledge.sources]]")
+
+
+@pytest.mark.parametrize("page", ["knowledge.md", "search.md", "citations.md", "access.md"])
+def test_the_tables_of_other_pages_are_valid(page: str, tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs" / page).read_text(encoding="utf-8")
+    for table in re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        (tmp_path / "rung.toml").write_text(table)
+        assert read_config(tmp_path / "rung.toml")
 
 
 def test_every_kind_and_every_format_is_there() -> None:

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from rung.measure.cases import question_key
+from rung.approach.question import question_key
 
 TOML = """[project]
 name = "banking77"
@@ -21,7 +21,7 @@ cases = "cases.jsonl"
 examples = "examples.jsonl"
 labels = "labels.json"
 bar = 0.8
-rungs = ["prompt", "few-shot", "tuned"]
+rungs = ["knn", "encoder", "prompt", "few-shot", "tuned"]
 
 [model]
 name = "bundled:tiny"

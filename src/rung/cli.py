@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from rung import cli_adapters
 from rung.errors import RungError
 
 app = typer.Typer(
@@ -62,12 +63,46 @@ def init(folder: Folder = Path()) -> None:
 
 
 @app.command(epilog="Example: `rung check shop`")
-def check(folder: Folder = Path(), as_json: AsJson = False) -> None:
-    """Read everything and report what is wrong, without asking or training a model."""
-    from rung.show import show_check
-    from rung.workspace.check import check_project
+def check(
+    folder: Folder = Path(),
+    row: Annotated[str, typer.Option(help="The example to show as it is trained on; the first if not given.", metavar="ID")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Read everything, audit the training rows and report what is wrong, without asking or training a model."""
+    from rung.show_data import check_and_show
 
-    show_check(check_project(folder), as_json)
+    check_and_show(folder, as_json, row)
+
+
+@app.command("import", epilog="Example: `rung import faq.csv shop --map question=Frage,answer=Antwort`")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSON Lines, a JSON list, CSV, TSV or Parquet, also .gz.")],
+    folder: Folder = Path(),
+    columns: Annotated[str, typer.Option("--map", help="Which columns to take: FIELD=COLUMN, with commas between.")] = "",
+    to: Annotated[str, typer.Option(help="examples (to train on and to show) or cases (to measure on).")] = "examples",
+    skip: Annotated[bool, typer.Option("--skip", help="Leave out rows that can't be used, and name them.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Show what would be added; write nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add rows to the examples: OpenAI chats, Alpaca, ShareGPT, tables, cases, or logged answers with feedback."""
+    from rung.show_data import import_and_show
+
+    import_and_show(folder, file, to, columns, as_json, skip=skip, dry=dry)
+
+
+@app.command(epilog="Example: `rung synthesize shop --number 200 --model endpoint:llama3@http://127.0.0.1:8000/v1`")
+def synthesize(
+    folder: Folder = Path(),
+    number: Annotated[int, typer.Option(min=2, help="Made questions to bring the project to.")] = 200,
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of them to measure on; the rest is to train on.")] = 0.3,
+    model: Annotated[str, typer.Option(help="Who writes them; the project's model if not given.", metavar="SPEC")] = "",
+    cut: Annotated[bool, typer.Option("--cut", help="Ask no model: cut gaps into the documents' sentences.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make cases and examples from the documents; each document stands on one side. Ctrl-C keeps what was written."""
+    from rung.show_data import synthesize_and_show
+
+    synthesize_and_show(folder, number, share, model, as_json, cut=cut)
 
 
 @app.command(epilog='Example: `rung index shop --explain "How long is the warranty?"`')
@@ -78,6 +113,7 @@ def index(
         str, typer.Option(metavar="ADDRESS", help="Do the work on a Ray cluster: HOST:PORT, auto, or local to start one here.")
     ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
+    listen: Annotated[str, typer.Option(help="Stay and take documents by HTTP at this address until Ctrl-C.", metavar="HOST:PORT")] = "",
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
     at: At = "",
     purge: Annotated[bool, typer.Option("--purge", help="Delete all earlier versions, and what was deleted since with them.")] = False,
@@ -88,6 +124,10 @@ def index(
 
     if listed or at or purge:
         history_and_show(folder, as_json, at, purge=purge)
+    elif listen:
+        from rung.serve.listening import listen as take
+
+        take(folder, listen)
     elif watch:
         watch_and_show(folder, as_json, ray)
     else:
@@ -99,31 +139,52 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="Which rung answers.", autocompletion=_rungs)] = "rag",
+    adapter: Annotated[str, typer.Option(help="Answer with this adapter: a label, or the beginning of a hash.")] = "",
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
+    chat: Annotated[bool, typer.Option("--chat", help="Stay and take more questions, until an empty line or Ctrl-D.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer one question, streamed, and show the sources."""
-    from rung.show import ask_and_show
+    """Answer one question, streamed, and show the sources; with --chat a conversation that it begins."""
+    from rung.answering import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter, chat=chat)
 
 
-@app.command(epilog="Example: `rung train shop --rung raft`")
+@app.command(epilog="Example: `rung train shop --rung raft`, or on two GPUs `torchrun --nproc-per-node 2 -m rung train shop`")
 def train(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="tuned (also serves hybrid) or raft.", autocompletion=_trained)] = "tuned",
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
+    lr_range: Annotated[bool, typer.Option("--lr-range", help="Only show the loss over learning rates, and suggest one.")] = False,
+    budget: Annotated[str, typer.Option(help="Search for the best settings so long, such as 30m or 2h.", metavar="TIME")] = "",
+    raft_sweep: Annotated[bool, typer.Option("--raft-sweep", help="Only compare raft's settings on the rows set aside.")] = False,
+    specialist: Annotated[bool, typer.Option("--specialist", help="Train the rung encoder of a classify project instead.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="End the jobs that wait on a remote tuner.")] = False,
+    allow: Annotated[list[str] | None, typer.Option(help="Train in spite of this finding; repeatable.", metavar="FINDING")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
-    from rung.show import train_and_show, tune_and_show
+    from rung.show_training import train_or
 
-    if embedder:
-        tune_and_show(folder, as_json)
-    else:
-        train_and_show(folder, rung, as_json)
+    instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
+    train_or(folder, rung, as_json, tuple(allow or ()), budget, [option for option, asked in instead.items() if asked])
+
+
+@app.command(epilog="Example: `rung rows trl exported shop`")
+def rows(
+    form: Annotated[str, typer.Argument(help="openai, trl or axolotl.", metavar="FORMAT")],
+    out: Annotated[Path, typer.Argument(help="A folder of its own for the files.")],
+    folder: Folder = Path(),
+    rung: Annotated[str, typer.Option(help="Whose rows: tuned or raft (with passages).", autocompletion=_trained)] = "tuned",
+    allow: Annotated[list[str] | None, typer.Option(help="Write in spite of this finding; repeatable.", metavar="FINDING")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the training rows for another trainer: OpenAI's files, TRL with a script, or Axolotl with a configuration."""
+    from rung.show_data import rows_and_show
+
+    rows_and_show(folder, form, out, rung, as_json, tuple(allow or ()))
 
 
 @app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")
@@ -163,6 +224,22 @@ def freshness(
     freshness_and_show(folder, before, cases, tuple(rung or ()), as_json)
 
 
+@app.command(epilog="Example: `rung diagnose shop --answers answers.jsonl`")
+def diagnose(
+    folder: Folder = Path(),
+    rung: Annotated[str, typer.Option(help="Which rung is diagnosed.", autocompletion=_rungs)] = "rag",
+    answers: Annotated[Path | None, typer.Option(help="Recorded answers of any system, a JSON line each: id, answer, passages.")] = None,
+    endpoint: Annotated[str, typer.Option(help="Any OpenAI-compatible system: MODEL@URL.")] = "",
+    cases: Annotated[int, typer.Option(min=1, help="At most so many cases are asked.")] = 100,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why a system fails: each wrong answer replayed without a judge, the causes counted, and how far each rung could get."""
+    from rung.diagnosing import diagnose_and_show
+
+    diagnose_and_show(folder, rung, answers, endpoint, cases, workers, as_json)
+
+
 @app.command(epilog="Example: `rung cost shop --questions 10000 --months 24`")
 def cost(
     folder: Folder = Path(),
@@ -193,6 +270,11 @@ def advise(
     from rung.advising import advise_and_show
 
     advise_and_show(folder, answers, save, as_json)
+
+
+app.add_typer(cli_adapters.app, name="adapters")
+app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
+app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 
 
 def main() -> None:

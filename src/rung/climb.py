@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rung.approach.approach import Approach, answer_all
-from rung.approach.ladder import LADDER, check_rungs
+from rung.approach.ladder import LADDER, SPECIALISTS, check_rungs, rungs_of
 from rung.approach.policy import Policy
+from rung.approach.prompt import BARE
 from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
 from rung.errors import ModelError, TuningError
+from rung.models import reads_only
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.privacy import remote
-from rung.workspace.searching import mode, searching
+from rung.workspace.searching import mode, source
+from rung.workspace.training import audited, quiet, train_adapter
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from rung.report.html import Report
 
 T = TypeVar("T")
-CLIMB, CASES, LOSSES = "climb.json", "cases.jsonl", "losses.jsonl"  # files of a run folder
+CLIMB, CASES, LOSSES, AUDIT = "climb.json", "cases.jsonl", "losses.jsonl", "audit.json"  # files of a run folder
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,13 @@ class Parts:
     workers: int | None
     models: dict[str, tuple[ChatModel, tuple[dict[str, float], ...]]] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    say: Callable[[str], None] = quiet
+    audits: dict[str, Path] = field(default_factory=dict)  # of the rows behind each tuned model
 
 
-def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None) -> Climb:
+def climb(
+    ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None, say: Callable[[str], None] = quiet
+) -> Climb:
     """Measure the rungs on the held-out cases and decide.
 
     Answers, adapters and the index are reused where what made them is unchanged. Raises RungError; an interrupted
@@ -92,14 +99,14 @@ def climb(ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (),
     check_rungs(rungs)
     cases, examples = w.cases(ws), w.examples(ws)
     w.task(ws, cases)
-    model = stages.timed("open", lambda: w.base_model(ws, workers=workers))  # what is wrong with it is said before hours of indexing
+    model = stages.timed("open", lambda: w.base_model(ws, named_adapter(ws), workers))  # what is wrong is said before hours of indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())})
+    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())}, say=say)
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
     facts = _facts(parts, len(skipped))
     folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = tuple(rungs) or ws.config.project.rungs or tuple(LADDER)
+    chosen = tuple(rungs) or ws.config.project.rungs or rungs_of(ws.config.project.task)
     measured = tuple(_measure(parts, name, folder, stages) for name in LADDER if name in chosen)
     verdict = stages.timed("decide", lambda: _decide(ws, measured, cases))
     done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds, skipped)
@@ -111,19 +118,39 @@ def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
     """The named rung, ready to answer. Trains its adapter where there is none yet."""
     rung = LADDER[name]
     policy = w.policy(parts.ws, measured=measured) if rung.source in ("everything", "search") else Policy()
-    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), w.style(parts.ws), w.settings(parts.ws), policy)
+    settings = w.settings(parts.ws)
+    if name in SPECIALISTS:
+        return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), BARE, settings, policy)
+    style, rewrite = w.style(parts.ws), parts.ws.config.prompt.rewrite
+    judge = w.entailment(parts.ws) if policy.unsupported != "keep" else None
+    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, judge, rewrite)
 
 
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
     if name not in parts.models:
         if name == "base":
-            parts.models[name] = w.base_model(parts.ws, workers=parts.workers), ()
-        else:
-            from rung.workspace.training import train_adapter
+            parts.models[name] = w.base_model(parts.ws, named_adapter(parts.ws), parts.workers), ()
+        elif name in SPECIALISTS:
+            from rung.workspace.specialists import specialist
 
-            adapter, losses = train_adapter(parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=name == "raft")
+            parts.models[name] = specialist(parts.ws, name, parts.examples, parts.knowledge, parts.progress)
+        else:
+            raft = name == "raft"
+            adapter, losses = train_adapter(
+                parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=raft, say=parts.say
+            )
+            parts.audits[name] = audited(adapter)
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
+
+
+def named_adapter(ws: Workspace) -> Path | None:
+    """The adapter that the configuration names, by a label or its hash. RungError where it can't be served."""
+    if not ws.config.model.adapter:
+        return None
+    from rung.workspace.labels import servable
+
+    return servable(ws, ws.config.model.adapter)
 
 
 def _source(parts: Parts, name: str) -> Source:
@@ -138,7 +165,7 @@ def _open_source(parts: Parts, name: str) -> Source:
     if name == "nearest":
         return _nearest(parts)
     assert parts.knowledge is not None, "unavailable() is asked first"
-    return Everything(parts.knowledge) if name == "everything" else searching(parts.ws, parts.knowledge)
+    return Everything(parts.knowledge) if name == "everything" else source(parts.ws, parts.knowledge)
 
 
 def _nearest(parts: Parts) -> Nearest:
@@ -149,12 +176,21 @@ def _nearest(parts: Parts) -> Nearest:
 def unavailable(parts: Parts, name: str) -> str:
     """Why a rung can't be climbed here; "" where it can."""
     rung, config = LADDER[name], parts.ws.config
+    if name in SPECIALISTS:
+        reason = "" if parts.examples else "the project has no solved examples"
+        return reason if config.project.task == "classify" else "it names labels, and the project's task is not classify"
     if rung.source in ("everything", "search") and parts.knowledge is None:
         return "the project has no documents"
     if (rung.source == "nearest" or rung.trained_on) and not parts.examples:
         return "the project has no solved examples"
-    if rung.trained_on and config.model.name.startswith("endpoint:"):
-        return "a model behind an endpoint can't be tuned from here"
+    if rung.trained_on and config.model.name.startswith("endpoint:") and not config.tuning.remote:
+        return "a model behind an endpoint is tuned by its server: set remote under [tuning]"
+    if reads_only(config.model.name) and (rung.trained_on or rung.source not in ("everything", "search")):
+        return f"{config.model.name} quotes from passages and learns nothing, and this rung is about " + (
+            "learning" if rung.trained_on else "answering without passages"
+        )
+    if rung.trained_on and config.model.name.startswith("extractor:"):
+        return "an extractor was tuned already"
     if config.limits.private and remote(config.model.name):
         return "the project is private and the model may not be on this machine"
     if rung.source == "everything":
@@ -174,14 +210,16 @@ def _too_long(parts: Parts) -> str:
 def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
     from rung.measure.evaluate import evaluate, evaluation_key
     from rung.measure.summary import not_run, summarise
+    from rung.workspace.auditing import put_audit
 
     reason = stages.timed("open", lambda: unavailable(parts, name))
     if reason:
         return Measured(not_run(name, reason))
     try:
-        stages.timed("train" if LADDER[name].trained_on else "open", lambda: _model(parts, LADDER[name].model))
+        stages.timed("open" if LADDER[name].model == "base" else "train", lambda: _model(parts, LADDER[name].model))
     except TuningError as error:  # the other rungs can still be measured
         return Measured(not_run(name, f"{error.message}; {error.hint}"))
+    put_audit(parts.audits.get(LADDER[name].model), folder / name / AUDIT)
     ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
     pairs = stages.timed(
         "answer",
@@ -209,7 +247,7 @@ def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) 
         reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
         raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
     scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
-    away = tuple(LADDER) if remote(ws.config.model.name) else ()
+    away = tuple(name for name in LADDER if name not in SPECIALISTS) if remote(ws.config.model.name) else ()
     return decide([m.summary for m in measured], scores, clusters_of(cases), w.limits(ws), away, ws.config.project.seed)
 
 
@@ -229,11 +267,15 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
         "seed": str(ws.config.project.seed),
         "rung": version("rung"),
     }
+    live = [one.name for one in ws.config.knowledge.also if one.kind != "project"]
+    facts |= {"live": f"{', '.join(live)}; no version, each answer records a hash of what came back"} if live else {}
     return facts | {"python": python_version(), "machine": f"{machine()}, {os.cpu_count()} cores"}
 
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
-    config = ws.config.model_dump(mode="json", exclude={"limits": True, "prices": True, "project": {"bar": True, "rungs": True}})
+    config = ws.config.model_dump(
+        mode="json", exclude={"limits": True, "prices": True, "project": {"bar", "rungs"}, "tuning": {"general", "forgetting"}}
+    )
     made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
@@ -283,9 +325,11 @@ def report(done: Climb) -> Path:
 def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach:
     """A rung ready to be asked. ConfigError for an unknown name, ModelError where it can't run here."""
     check_rungs([name])
-    cases, examples, model = w.cases(ws), w.examples(ws), w.base_model(ws)
+    cases, examples, adapter = w.cases(ws), w.examples(ws), named_adapter(ws)
+    model = w.base_model(ws, adapter)
     synced = w.sync_knowledge(ws, progress)
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, None, {"base": (model, ())})
+    ready = ("base", "tuned", "raft") if adapter else ("base",)  # an adapter that was named answers on the trained rungs too
+    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, None, dict.fromkeys(ready, (model, ())))
     reason = unavailable(parts, name)
     if reason:
         able = [rung for rung in LADDER if not unavailable(parts, rung)]

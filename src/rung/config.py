@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from rung.errors import ConfigError
-from rung.sources import KINDS, Sources
+from rung.sources import BESIDE, KINDS, Also, Sources
 
 
 class Section(BaseModel):
@@ -30,6 +31,7 @@ class ProjectConfig(Section):
     bar: float = Field(0.8, ge=0, le=1, description="share of cases that must be right in facts and form")
     form: str = Field("", description="regular expression that a whole answer must match")
     labels: str = Field("", description="JSON file with the list of labels, for `classify`")
+    other: str = Field("", description="the label of what fits no other, for `classify`: specialists say it where they are unsure")
     json_schema: str = Field("", description="JSON Schema file, for `extract`")
     rungs: tuple[str, ...] = Field((), description="rungs to climb; empty means all that apply")
     seed: int = Field(0, description="seed of every random choice")
@@ -38,7 +40,11 @@ class ProjectConfig(Section):
 class ModelConfig(Section):
     """The base model of every rung."""
 
-    name: str = Field("bundled:tiny", description="bundled:tiny, local:<folder>, hf:<owner>/<name> or endpoint:<model>@<url>")
+    name: str = Field(
+        "bundled:tiny",
+        description="bundled:tiny, bundled:reader, extractor:<folder>, local:<folder>, hf:<owner>/<name> or endpoint:<model>@<url>",
+    )
+    adapter: str = Field("", description="label or hash of an adapter that every untrained rung answers with; empty for none")
     max_tokens: int = Field(64, ge=1, description="longest answer in tokens")
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
     options: dict[str, Any] = Field({}, description="keywords of the model's kind, such as window or key_env")
@@ -49,6 +55,7 @@ class KnowledgeConfig(Section):
 
     folder: str = Field("docs", description="folder of documents; empty for none; unset, it is read only where there are no sources")
     sources: Sources = Field((), description="more places that documents come from: `[[knowledge.sources]]` tables, see below")
+    also: Also = Field((), description="what else is asked with each question: `[[knowledge.also]]` tables, see below")
     embedder: str = Field("minilm", description="minilm, tuned:<hash or folder>, hashing, hf:<name or folder> or endpoint:<model>@<url>")
     index: str = Field(
         "lance",
@@ -56,6 +63,14 @@ class KnowledgeConfig(Section):
         description="where vectors and full text live: lance, lance:s3://BUCKET/FOLDER, postgres:URL or exact",
     )
     keep_days: float = Field(30, ge=0, description="how long earlier states can be opened again; 0 keeps none")
+    ocr: bool | Annotated[str, Field(pattern=r"^[A-Za-z_]+(\+[A-Za-z_]+)*$")] = Field(
+        False,
+        description='read scanned pages of PDFs with tesseract: true for English, or its names of languages such as "deu+eng"',
+    )
+    chunker: Literal["structure", "recursive", "markdown"] = Field(
+        "structure",
+        description="how documents are cut: along their structure, or by semantic-text-splitter, as plain text or as Markdown",
+    )
     passage_tokens: int = Field(200, ge=16, description="longest passage, in the embedder's tokens")
     k: int = Field(5, ge=1, le=100, description="passages put before the model")
     mode: str = Field(
@@ -65,6 +80,12 @@ class KnowledgeConfig(Section):
         "or one way such as z-score:0.4",
     )
     reranker: str = Field("", description="ranks the best passages again: late, or hf:<name or folder> of a cross-encoder; empty for none")
+    expand: str = Field(
+        "none",
+        pattern=r"^(none|section|document|neighbours:[1-9]\d*)$",
+        description="what is shown around a passage that was found, as far as the model's window holds it: "
+        "none, neighbours:N on each side, its section, or its document",
+    )
     rerank: int = Field(30, ge=1, le=100, description="passages that the reranker reads")
 
     @field_validator("sources")
@@ -74,6 +95,19 @@ class KnowledgeConfig(Section):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two sources have the name '{twice[0]}'")
         return sources
+
+    @field_validator("also")
+    @classmethod
+    def _also_differ(cls, also: Also, info: ValidationInfo) -> Also:
+        names = [one.name for one in (*info.data.get("sources", ()), *also)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two sources have the name '{twice[0]}'")
+        return also
+
+    @property
+    def ocr_languages(self) -> str:
+        """The languages of scanned pages; "" where they are not read."""
+        return self.ocr if isinstance(self.ocr, str) else "eng" if self.ocr else ""
 
     @property
     def default_folder(self) -> str:
@@ -103,6 +137,7 @@ class PromptConfig(Section):
 
     system: str = Field("Answer the question from the passages.", description="the system prompt of every rung")
     cite: bool = Field(True, description="ask for the passage's number when there are passages")
+    rewrite: bool = Field(True, description="in a chat, let the model make a question stand alone before it is searched for")
     shots: int = Field(4, ge=1, description="solved examples that few-shot shows")
 
 
@@ -112,21 +147,64 @@ class AnswerConfig(Section):
     unsupported: Literal["mark", "drop", "refuse", "keep"] = Field(
         "mark", description="mark them, drop them, refuse the answer, or keep it"
     )
+    entailment: str = Field(
+        "",
+        description="hf:<name or folder> of a model of natural language inference, which judges what words alone can't; empty for none",
+    )
     refusal: str = Field("The passages don't answer this.", min_length=1, description="said where an answer is refused or nothing is left")
 
 
 class TuningConfig(Section):
-    """The LoRA recipe."""
+    """How adapters are trained. What is unset is derived from the data and the model, said before a training, and kept with it."""
 
-    rank: int = Field(16, ge=1, description="rank of the LoRA matrices")
-    alpha: int = Field(32, ge=1, description="scale of the LoRA update, divided by the rank")
-    epochs: int = Field(8, ge=1, description="passes over the examples")
-    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate")
-    batch_rows: int = Field(16, ge=1, description="rows in a batch")
+    method: Literal["lora", "rslora", "dora", "qlora", "full", "pretrain"] = Field(
+        "lora",
+        description="lora, rslora (scaled for high ranks), dora, qlora (on a base in 4 bits), full (all weights), "
+        "or pretrain (LoRA on the documents' text and the examples)",
+    )
+    rank: int | None = Field(None, ge=1, description="rank of the LoRA matrices")
+    alpha: int | None = Field(None, ge=1, description="scale of the LoRA update, divided by the rank")
+    epochs: int | None = Field(None, ge=1, description="passes over the examples")
+    learning_rate: float | None = Field(None, gt=0, description="peak learning rate")
+    batch_rows: int | None = Field(None, ge=1, description="rows in a batch")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "fp32", description="arithmetic of training; auto times both once and keeps to it, but may choose otherwise elsewhere"
     )
+    checkpointing: bool = Field(False, description="compute layers again in the backward pass: less memory, more time")
+    compile: bool = Field(False, description="torch.compile, for GPUs; it needs a C++ compiler")
+    personal_data: Literal["keep", "redact", "drop"] = Field(
+        "keep",
+        description="in training rows: keep it, put its kind in its place, or leave out rows that hold any; see docs/training-data.md",
+    )
+    allow: tuple[str, ...] = Field((), description="kinds of findings that may not stop a training, such as contradiction")
     gold_probability: float = Field(0.8, ge=0, le=1, description="raft: how often the gold passage is in the context")
+    general: str = Field("", description="cases that show what an adapter forgets; empty for a small set of our own")
+    forgetting: float = Field(0.5, ge=0, description="how much the loss on the general set may rise, in nats a token, to be promoted")
+    distractors: int | None = Field(None, ge=0, description="raft: other passages beside the gold one; unset, k - 1 of [knowledge]")
+    bases: tuple[str, ...] = Field((), description="rung train --budget: base models to choose among, named as in [model]")
+    remote: str = Field("", description="base URL of an OpenAI-compatible fine-tuning API that trains instead of this machine")
+    remote_model: str = Field("", description="the base model's name there; unset, that of an endpoint: model")
+    key_env: str = Field("", description="environment variable that holds the API key of `remote`")
+
+
+class SpecialistConfig(Section):
+    """The rungs `knn` and `encoder` of a `classify` project."""
+
+    encoder: str = Field(
+        "minilm", description="what turns questions into vectors: minilm, or hf:<name or folder> of a BERT with mean pooling"
+    )
+    members: int = Field(
+        1, ge=1, le=10, description="encoders tuned on different folds, whose scores are averaged; each costs its own time"
+    )
+    epochs: int = Field(10, ge=1, description="passes over the examples")
+    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate of the highest layer")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="arithmetic of training; auto is bf16 where the processor has it"
+    )
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="confidence below which no label is named; unset, examples with the label `other` decide it"
+    )
+    k: int = Field(10, ge=1, description="knn: the nearest examples that vote")
 
 
 class LimitsConfig(Section):
@@ -157,6 +235,7 @@ class Config(Section):
     prompt: PromptConfig = PromptConfig()
     answer: AnswerConfig = AnswerConfig()
     tuning: TuningConfig = TuningConfig()
+    specialist: SpecialistConfig = SpecialistConfig()
     limits: LimitsConfig = LimitsConfig()
     prices: PricesConfig = PricesConfig()
 
@@ -181,28 +260,37 @@ def read_config(path: Path) -> Config:
 
 
 def _explain(path: Path, error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
+    errors = error.errors()
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])  # a slip in a key leaves it missing, too
     where = [str(part) for part in first["loc"]]
-    if where[:2] == ["knowledge", "sources"]:
-        return _explain_source(path, where[2:], first["type"], first["msg"], str(first["input"]))
+    if where[0] == "knowledge" and where[1:2] in (["sources"], ["also"]):
+        return _explain_source(path, where[1], where[2:], first["type"], first["msg"], str(first["input"]))
     if first["type"] == "extra_forbidden":
-        return ConfigError(f"{path.name}: nobody reads the key '{'.'.join(where)}'", _nearest(where))
+        return ConfigError(f"{path.name}: nobody reads the key '{_placed(where)}'", _nearest(where))
     if first["type"].startswith("model_"):
         return ConfigError(f"{path.name}: {where[0]} must be a table", f"write [{where[0]}] on a line of its own, its keys below")
     said = (first["msg"][0].lower() + first["msg"][1:]).replace("valid tuple", "list")
+    if where[:2] == ["access", "rules"] and first["type"] == "missing":
+        return ConfigError(f"{path.name}: {_placed(where)} is missing", f"{where[3]}: {AccessRule.model_fields[where[3]].description}")
     field = _fields(where[:1]).get(where[1]) if len(where) > 1 else None
     hint = f"{where[1]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
-    return ConfigError(f"{path.name}: {'.'.join(where)} is {first['input']!r}: {said}", hint)
+    return ConfigError(f"{path.name}: {_placed(where)} is {first['input']!r}: {said}", hint)
 
 
-def _explain_source(path: Path, where: list[str], kind: str, said: str, given: str) -> ConfigError:
-    """An error within `[[knowledge.sources]]`; `where` is the number of the table, its kind and the key, as far as known."""
-    place = f"{path.name}: knowledge.sources" + (f"[{int(where[0]) + 1}]" if where and where[0].isdigit() else "")
-    fields = KINDS[where[1]].model_fields if len(where) > 1 and where[1] in KINDS else {}
+def _placed(where: list[str]) -> str:
+    """A key with the tables it stands in, those of a list counted from 1."""
+    return "".join(f"[{int(step) + 1}]" if step.isdigit() else f".{step}" for step in where).lstrip(".")
+
+
+def _explain_source(path: Path, table: str, where: list[str], kind: str, said: str, given: str) -> ConfigError:
+    """An error within `[[knowledge.TABLE]]`; `where` is the number of the table, its kind and the key, as far as known."""
+    kinds: Mapping[str, type[BaseModel]] = KINDS if table == "sources" else BESIDE
+    place = f"{path.name}: knowledge.{table}" + (f"[{int(where[0]) + 1}]" if where and where[0].isdigit() else "")
+    fields = kinds[where[1]].model_fields if len(where) > 1 and where[1] in kinds else {}
     if kind.startswith("union_tag"):
-        return ConfigError(f"{place} has no kind that is known", f"write kind = one of {', '.join(KINDS)}")
+        return ConfigError(f"{place} has no kind that is known", f"write kind = one of {', '.join(kinds)}")
     if not fields or len(where) < 3:
-        hint = "write each source as a [[knowledge.sources]] table with kind and name"
+        hint = f"write each source as a [[knowledge.{table}]] table with kind and name"
         return ConfigError(f"{place}: {said[0].lower()}{said[1:].replace('alue error, ', '')}", hint)
     key = where[2]
     if kind == "extra_forbidden":
@@ -231,5 +319,7 @@ def known_keys(section: list[str]) -> list[str]:
 def _fields(section: list[str]) -> dict[str, FieldInfo]:
     if not section:
         return Config.model_fields
+    if section[:2] == ["access", "rules"]:
+        return AccessRule.model_fields
     annotation = Config.model_fields[section[0]].annotation
     return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, Section) else {}

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError
-from rung.types import Answer
+from rung.types import Answer, Messages
 from rung.workspace.workspace import Progress, Workspace, open_workspace, silent
 
 if TYPE_CHECKING:
     from rung.climb import Climb
+    from rung.knowledge.explain import Explanation
     from rung.knowledge.knowledge import SyncReport
     from rung.workspace.check import Checked
+    from rung.workspace.embedding import TunedEmbedder
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,39 @@ class Project:
             raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
         return synced[1]
 
-    def ask(self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = ()) -> Answer:
-        """One answer with its sources, citations, tokens and seconds, as far as the user may read and the conditions hold."""
-        *_, answer = self.stream(question, rung, user, where)
+    def ask(self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = (), history: Messages = ()) -> Answer:
+        """One answer with its sources, citations, tokens and seconds, as far as the user may read and the conditions hold.
+
+        `history` holds the turns of the chat before the question, oldest first: {"role": "user", "content": "..."}, and so on.
+        """
+        *_, answer = self.stream(question, rung, user, where, history)
         assert isinstance(answer, Answer), "the last piece of a stream"
         return answer
 
-    def stream(self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = ()) -> Iterator[str | Answer]:
+    def stream(
+        self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = (), history: Messages = ()
+    ) -> Iterator[str | Answer]:
         """The answer's text in pieces as it comes, the Answer last."""
         from rung.approach.approach import answer_stream
         from rung.climb import open_rung
 
-        return answer_stream(open_rung(open_workspace(self.folder, user, where), rung, self.progress), question)
+        return answer_stream(open_rung(open_workspace(self.folder, user, where), rung, self.progress), question, history)
+
+    def explain(self, question: str, k: int | None = None, user: str = "", where: Sequence[str] = ()) -> Explanation:
+        """Why each passage is found for the question, or not: its ranks, scores and the reason. ConfigError without documents."""
+        from rung.knowledge.explain import explain
+        from rung.workspace.workspace import sync_knowledge
+
+        ws = open_workspace(self.folder, user, where)
+        if (synced := sync_knowledge(ws, self.progress)) is None:
+            raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
+        return explain(synced[0], question, k or ws.config.knowledge.k, ws.config.knowledge.mode)
+
+    def tune_embedder(self) -> TunedEmbedder:
+        """Train the search's embedder on the solved examples. TuningError where it can't be tuned or learned nothing better."""
+        from rung.workspace.embedding import tune_embedder
+
+        return tune_embedder(self.workspace, self.progress)
 
     def climb(self, rungs: Sequence[str] = (), workers: int | None = None) -> Climb:
         """Measure the rungs (all that apply, unless some are named), decide, and write the report into `Climb.folder`."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.errors import ConfigError, DataError, RungError
+from rung.errors import ConfigError, RungError
 from rung.report.terminal import counted
 from rung.workspace.workspace import Progress, open_workspace
 
@@ -19,21 +20,27 @@ if TYPE_CHECKING:
     from rung.climb import Climb
     from rung.knowledge.choice import Choice
     from rung.knowledge.explain import Explanation
-    from rung.knowledge.knowledge import Knowledge, SyncReport
-    from rung.types import Answer
-    from rung.workspace.check import Checked
+    from rung.knowledge.knowledge import SyncReport
 
 
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Progress]:
     """Bars with an estimate of the time left on a terminal; a line for each finished stage elsewhere."""
+    with talking(quiet=quiet) as (bar, _):
+        yield bar
+
+
+@contextmanager
+def talking(*, quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """The same, and a function that says a sentence above the bars."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True, quiet=quiet)
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal or quiet:
-        yield _lines(console)
+        yield _lines(console), say
         return
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=console) as bars:
@@ -44,7 +51,7 @@ def progress(*, quiet: bool = False) -> Iterator[Progress]:
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done, total=total)
 
-        yield update
+        yield update, say
 
 
 def _lines(console: Any) -> Progress:
@@ -69,22 +76,6 @@ def print_json(value: object) -> None:
     """One JSON object on stdout."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     print(json.dumps(plain, ensure_ascii=False, indent=1, default=str))
-
-
-def show_check(checked: Checked, as_json: bool) -> None:
-    """Counts and warnings."""
-    if as_json:
-        print_json(checked)
-        return
-    print(
-        f"{checked.project}: {counted(checked.cases, 'case')} in {counted(checked.groups, 'group')} ({checked.unanswerable} unanswerable)"
-    )
-    print(counted(checked.examples, "example"))
-    print(f"{counted(checked.documents, 'document')} read, {len(checked.skipped)} skipped")
-    for path, reason in checked.skipped:
-        print(f"  skipped {path}: {reason}")
-    for warning in checked.warnings:
-        print(f"warning: {warning}")
 
 
 def index_and_show(folder: Path, as_json: bool, question: str = "", ray: str = "") -> None:
@@ -180,98 +171,13 @@ def _show_sync(report: SyncReport, version: str) -> None:
     print(f"knowledge: {version}")
 
 
-def ask_and_show(folder: Path, question: str, rung: str, as_json: bool, user: str = "", where: Sequence[str] = (), at: str = "") -> None:
-    """Answer as it is spoken, then the sources it stands on."""
-    from rung.approach.approach import answer_stream
-    from rung.approach.source import Everything, Search
-    from rung.climb import open_rung
-    from rung.types import Answer
-
-    with progress(quiet=as_json) as bar:
-        if not question.strip():
-            raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
-        ready = open_rung(open_workspace(folder, user, where, at), rung, bar)
-    knowledge = ready.source.knowledge if isinstance(ready.source, Search | Everything) else None
-    started = False
-    question = question.encode(errors="surrogateescape").decode(errors="replace")  # a shell may pass bytes that are not UTF-8
-    for piece in answer_stream(ready, question):
-        if isinstance(piece, Answer):
-            print_json(piece) if as_json else _show_sources(piece, knowledge)
-        elif not as_json:
-            text = piece if started else piece.lstrip()
-            started = started or bool(text)
-            sys.stdout.write(text)
-            sys.stdout.flush()
-
-
-def _show_sources(answer: Answer, knowledge: Knowledge | None) -> None:
-    print()
-    cited = {citation.marker: citation.quote for citation in answer.citations}
-    for number, hit in enumerate(answer.hits, 1):
-        mark = "*" if number in cited else " "
-        place = " > ".join(hit.passage.headings) or hit.passage.document
-        pages = knowledge.pages(hit.passage) if knowledge else None
-        page = f", page {pages[0]}" + (f" to {pages[1]}" if pages[1] > pages[0] else "") if pages else ""
-        print(f" {mark}[{number}] {hit.passage.document}:{hit.passage.start}-{hit.passage.end}{page}  {place}")
-        if quote := cited.get(number):
-            said = " ".join(hit.passage.text[quote[0] - hit.passage.start : quote[1] - hit.passage.start].split())
-            print(f"      {quote[0]}-{quote[1]}: {said}")
-    for sentence in answer.sentences:
-        if not sentence.support:
-            said = f"; not in the passages: {', '.join(sentence.missing)}" if sentence.missing else ""
-            print(f"  unsupported: {sentence.text.strip()}{said}")
-    if answer.dropped:
-        print(f"  {answer.dropped} passages left out: the window was full")
-    usage, seconds = answer.usage, answer.retrieval_seconds + answer.generation_seconds
-    print(f"  {usage.prompt} + {usage.completion} tokens ({usage.cached} cached), {seconds:.2f} s")
-
-
-def train_and_show(folder: Path, rung: str, as_json: bool) -> None:
-    """Train the adapter behind a rung and say where it is."""
-    from rung.approach.ladder import LADDER
-    from rung.workspace.training import train_adapter
-    from rung.workspace.workspace import examples, sync_knowledge
-
-    if rung not in LADDER or not LADDER[rung].trained_on:
-        raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
-    ws = open_workspace(folder)
-    solved = examples(ws)
-    with progress(quiet=as_json) as bar:
-        raft = LADDER[rung].model == "raft"
-        synced = sync_knowledge(ws, bar) if raft or ws.config.access.on else None
-        adapter, losses = train_adapter(ws, solved, synced[0] if synced else None, bar, raft=raft)
-    if as_json:
-        print_json({"adapter": str(adapter), "losses": losses})
-    else:
-        print(f"adapter: {adapter}")
-
-
-def tune_and_show(folder: Path, as_json: bool) -> None:
-    """Train the embedder and say what it gained and how to use it."""
-    from rung.workspace.embedding import tune_embedder
-
-    with progress(quiet=as_json) as bar:
-        done = tune_embedder(open_workspace(folder), bar)
-    if as_json:
-        print_json(done)
-        return
-    gained = done.gained
-    print(f"embedder: {done.folder}")
-    print(f"mean reciprocal rank on {gained.n} questions set aside: {done.base:.3f} before, {done.tuned:.3f} after")
-    print(f"gained {gained.estimate:+.3f}, 95 % interval {gained.low:+.3f} to {gained.high:+.3f}")
-    if done.unseen and done.unseen.n < gained.n:
-        new = done.unseen
-        print(f"on the {new.n} about documents not trained on: {new.estimate:+.3f}, {new.low:+.3f} to {new.high:+.3f}")
-    print(f'to use it, write embedder = "{done.spec}" under [knowledge]; the index stays as it is')
-
-
 def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "", at: str = "") -> None:
     """Climb, print the table, the time of each stage, the verdict and the report's path."""
     from rung import climb as climbing
 
     started = time.perf_counter()
-    with progress(quiet=as_json) as bar:
-        done = climbing.climb(open_workspace(folder, user), bar, rungs, workers)
+    with talking(quiet=as_json) as (bar, say):
+        done = climbing.climb(open_workspace(folder, user, at=at), bar, rungs, workers, say)
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
     _show_climb(done, as_json, f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
 

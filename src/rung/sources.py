@@ -1,8 +1,8 @@
-"""The `[[knowledge.sources]]` tables of `rung.toml` as checked values, one class for each kind; they hold no secrets of their own."""
+"""The `[[knowledge.sources]]` and `[[knowledge.also]]` tables of `rung.toml`, one class for each kind; they hold no secrets."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -104,7 +104,16 @@ class S3Source(Source):
     every: float = Field(3600, ge=0, description="seconds for which `ask` and `climb` take the last listing; `index` always looks")
 
 
-SourceConfig = FolderSource | GitSource | WebSource | SqlSource | RowsSource | S3Source
+class PushSource(Source):
+    """Documents that other systems send to `rung index --listen`."""
+
+    kind: Literal["push"]
+    path: str = Field("pushed", description="folder that keeps what was sent, relative to the project; nothing else has it")
+    largest_mb: int = Field(20, ge=1, description="larger documents are refused")
+    every: ClassVar[float] = 0
+
+
+SourceConfig = FolderSource | GitSource | WebSource | SqlSource | RowsSource | S3Source | PushSource
 KINDS: dict[str, type[Source]] = {
     "folder": FolderSource,
     "git": GitSource,
@@ -112,5 +121,63 @@ KINDS: dict[str, type[Source]] = {
     "sql": SqlSource,
     "rows": RowsSource,
     "s3": S3Source,
+    "push": PushSource,
 }
 Sources = tuple[Annotated[SourceConfig, Field(discriminator="kind")], ...]
+
+
+class Beside(BaseModel):
+    """What everything has that is asked beside the project's own knowledge."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$", description="its documents' paths begin with this name and a slash")
+    k: int = Field(5, ge=1, le=100, description="passages it brings at most")
+    readers: tuple[str, ...] = Field(
+        (), description="with access lists: who may ask it, as in a rule; nobody if empty. A project with lists of its own keeps to those"
+    )
+
+
+class ProjectBeside(Beside):
+    """The index of another project, as its last `rung index` left it."""
+
+    kind: Literal["project"]
+    path: str = Field(description="that project's folder; relative to this one")
+
+
+class SqlBeside(Beside):
+    """Rows of a database, looked up with each question."""
+
+    kind: Literal["sql"]
+    url: str = Field("", description="SQLAlchemy's URL of the database; relative SQLite files are the project's")
+    url_env: str = Field("", description="environment variable that holds the URL, where it has a password")
+    query: str = Field(description="a SELECT with :question or :keywords (its words, joined by OR) in it, best rows first")
+    key: str = Field("id", description="column that names the document")
+    text: str = Field("", description='template such as "{question}\\n\\n{answer}"; empty: a line for each column')
+    title: str = Field("", description="column of the title")
+    timeout: float = Field(5, gt=0, description="seconds after which the query is cancelled")
+    optional: bool = Field(False, description="answer without it where it fails, and record that it failed")
+
+
+class HttpBeside(Beside):
+    """A search endpoint that answers in JSON, asked with each question."""
+
+    kind: Literal["http"]
+    url: str = Field(description="its address")
+    params: dict[str, str] = Field({}, description='of the address, such as {q = "{question}"}')
+    body: dict[str, Any] = Field({}, description='sent as JSON by POST where given, such as {query = "{question}", size = 5}')
+    items: str = Field("", description='where the list of results stands, such as "hits.hits"; empty: the answer is the list')
+    text: str = Field("text", description='where a result has its text, such as "_source.body"')
+    title: str = Field("", description="where a result has its title")
+    key: str = Field("", description="where a result has its name or address; empty: its number")
+    key_env: str = Field("", description="environment variable that holds a bearer token")
+    timeout: float = Field(5, gt=0, description="seconds to wait for the server; a whole answer may take five times as long")
+    largest_mb: int = Field(5, ge=1, description="larger answers are refused")
+    allow_private: bool = Field(False, description="allow addresses of this machine and of private networks")
+    ca_file: str = Field("", description="file of certificates to trust beside the usual ones")
+    optional: bool = Field(False, description="answer without it where it fails, and record that it failed")
+
+
+BesideConfig = ProjectBeside | SqlBeside | HttpBeside
+BESIDE: dict[str, type[Beside]] = {"project": ProjectBeside, "sql": SqlBeside, "http": HttpBeside}
+Also = tuple[Annotated[BesideConfig, Field(discriminator="kind")], ...]

@@ -5,6 +5,7 @@ Offsets are character offsets into `Document.text`, half open. Seconds are wall 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
@@ -59,6 +60,7 @@ class Hit:
     score: float
     legs: Mapping[str, int] = field(default_factory=dict)
     folded: tuple[str, ...] = ()  # documents whose copies of it were left out below it
+    won: tuple[str, ...] = ()  # where the passage was widened: ids of the passages in it that retrieval brought
 
 
 @dataclass(frozen=True)
@@ -143,12 +145,13 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model said to one prompt. `finish` is "stop" or "length"."""
+    """What a model said to one prompt. `finish` is "stop" or "length"; `confidence` in [0, 1] where the model knows it."""
 
     text: str
     usage: Usage
     seconds: float
     finish: str = "stop"
+    confidence: float | None = None
 
 
 class ChatModel(Protocol):
@@ -190,12 +193,11 @@ class Case:
     tags: tuple[str, ...] = ()
     group: str = ""  # cases that share a document or a customer; "" means the case stands alone
     unanswerable: bool = False
+    origin: str = ""  # where it was taken from and how, in words
 
     @property
     def text(self) -> str:
         """The ideal answer as it is trained on: the first accepted text, or JSON on one line."""
-        import json
-
         answer = self.answer[0] if isinstance(self.answer, list) and self.answer and isinstance(self.answer[0], str) else self.answer
         return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
 
@@ -217,7 +219,7 @@ class Sentence:
     """A sentence as the model said it, and what of the passages supports it."""
 
     text: str
-    support: str  # "exact", "fuzzy" or "words"; "plain" where it claims nothing; "" where it is unsupported
+    support: str  # "exact", "fuzzy", "words" or, by a model, "entailed"; "plain" where it claims nothing; "" where it is unsupported
     missing: tuple[str, ...] = ()  # what no passage says, and markers that point nowhere
     quotes: tuple[tuple[str, int, int], ...] = ()  # document, start, end
 
@@ -236,6 +238,8 @@ class Answer:
     generation_seconds: float = 0.0
     made_by: Mapping[str, str] = field(default_factory=dict)  # approach, model, prompt, knowledge, settings → hash
     sentences: tuple[Sentence, ...] = ()  # where the policy on what is unsupported had them checked
+    confidence: float | None = None  # the calibrated probability of a specialist's label
+    query: str = ""  # what was searched for, where that is not the question as it was asked
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rung.advice.advise import advise
 from rung.advice.rules import OUT, RULES
 from rung.advice.situation import TOKENS_A_PAGE, Situation
-from rung.approach.ladder import LADDER
+from rung.approach.ladder import LADDER, rungs_of
 
 PAGES = TOKENS_A_PAGE
 SCENARIOS = {
@@ -122,7 +122,7 @@ situations = st.builds(
 @given(situations)
 def test_every_rung_has_a_place_and_the_best_is_measured(told: Situation) -> None:
     advice = advise(told)
-    assert sorted(one.rung for one in advice.ranked) == sorted(LADDER)
+    assert sorted(one.rung for one in advice.ranked) == sorted(rungs_of("answer"))
     assert not advice.ranked[0].out
     assert {"prompt", advice.ranked[0].rung} <= set(advice.measure)
     assert advice.ranked[0].rung in advice.first

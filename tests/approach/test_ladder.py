@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from rung.approach.ladder import LADDER, RUNGS
+from rung.approach.ladder import LADDER, RUNGS, SPECIALISTS, rungs_of
 from rung.approach.source import nearest
 from rung.knowledge.embedders import load
 from rung.types import Case
 
 
-def test_the_seven_rungs_in_order() -> None:
-    assert RUNGS == ("prompt", "few-shot", "long-context", "rag", "tuned", "hybrid", "raft")
+def test_the_rungs_in_order() -> None:
+    assert RUNGS == ("knn", "encoder", "prompt", "few-shot", "long-context", "rag", "tuned", "hybrid", "raft")
+
+
+def test_specialists_stand_on_the_ladder_of_labels_alone() -> None:
+    assert rungs_of("classify") == RUNGS
+    assert rungs_of("answer") == rungs_of("extract") == tuple(name for name in RUNGS if name not in SPECIALISTS)
 
 
 def test_hybrid_is_the_tuned_model_behind_the_search_of_rag() -> None:

@@ -73,7 +73,7 @@ def test_solved_examples_are_turns() -> None:
 @given(st.integers(min_value=30, max_value=120))
 def test_the_lowest_hits_are_dropped_first_and_the_rest_fits(window: int) -> None:
     hits = [hit(n) for n in range(8)]
-    messages, kept = fit(Echo(window), PromptStyle("s"), "Why?", hits, [], 10, whole=False)
+    messages, kept, _ = fit(Echo(window), PromptStyle("s"), "Why?", hits, [], 10, whole=False)
     assert list(kept) == hits[: len(kept)]
     assert Echo().count(messages) + 10 <= window
 

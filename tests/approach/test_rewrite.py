@@ -38,7 +38,7 @@ class Says:
 
 def test_the_model_sees_the_conversation_and_the_question_and_its_first_line_is_taken() -> None:
     model = Says("  What does the crane cost a week?\nAnything else?")
-    assert rewritten(model, HISTORY, "And a week?") == "What does the crane cost a week?"
+    assert rewritten(model, HISTORY, "And a week?").text == "What does the crane cost a week?"
     system, user = model.asked[0]
     assert system["role"] == "system"
     assert user["content"].endswith("Last question: And a week?")
@@ -49,13 +49,13 @@ def test_the_model_sees_the_conversation_and_the_question_and_its_first_line_is_
 @pytest.mark.parametrize("history", [[], HISTORY[:1]])
 def test_without_a_conversation_no_model_is_asked(history: list[Message]) -> None:
     model = Says("nonsense")
-    assert rewritten(model, history, "And a week?") == "And a week?"
+    assert rewritten(model, history, "And a week?").text == "And a week?"
     assert model.asked == []
 
 
 @pytest.mark.parametrize(("text", "finish"), [("", "stop"), (" \n ", "stop"), ("What does the", "length")])
 def test_silence_and_what_was_cut_off_leave_the_question(text: str, finish: str) -> None:
-    assert rewritten(Says(text, finish), HISTORY, "And a week?") == "And a week?"
+    assert rewritten(Says(text, finish), HISTORY, "And a week?").text == "And a week?"
 
 
 def test_only_the_latest_turns_are_read() -> None:

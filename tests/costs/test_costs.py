@@ -102,3 +102,13 @@ def test_wrong_answers_may_cost_more_than_any_model() -> None:
     made = [rung("prompt", 100, 1, 0.2), rung("rag", 5000, 1, 0.9)]
     assert costs(made, alone(), tariff(), 0, hosted=True).cheapest == "prompt"
     assert costs(made, alone(), tariff(use={"wrong_answer": 1.0}), 0, hosted=True).cheapest == "rag"
+
+
+def test_a_specialist_is_never_hosted_and_its_examples_are_paid() -> None:
+    told = tariff(people={"engineer_hour": 0.0, "curator_hour": 60.0})
+    measured = [rung(name, 500, 2.0, 0.5) for name in ("knn", "encoder", "prompt")]
+    knn, encoder, prompt = (one.running for one in costs(measured, alone(), told, examples=120, hosted=True).rungs)
+    assert (knn.question, encoder.question) == pytest.approx((2.0, 2.0), rel=0.05)
+    assert prompt.question < 0.01
+    assert (knn.up_front, prompt.up_front) == (120 * told.effort.example_minutes, 0)
+    assert encoder.up_front >= knn.up_front

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rung.approach.approach import Approach, answer_all, answer_stream
+from rung.approach.fused import Beside, Fused
 from rung.approach.source import Everything, Search, Source
 from rung.errors import ConfigError
 from rung.knowledge.access import Lists, Rule, facts, labels, viewer
@@ -131,6 +132,8 @@ def comes_out(knowledge: Knowledge) -> Iterator[set[str]]:
         Search(knowledge, 100),
         Search(knowledge, 100, "words"),
         Search(knowledge, 100, "dense"),
+        Search(knowledge, 100, expand="document"),
+        Fused(Search(knowledge, 100, expand="section"), (Beside("twin", "twin", Search(knowledge, 100, expand="document").find),)),
     ]
     for source in sources:
         ready = Approach("any", Citing(), source)

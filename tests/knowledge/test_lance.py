@@ -58,4 +58,39 @@ def test_much_change_indexes_the_words_from_scratch(tmp_path: Path, vectors: np.
     assert isinstance(walked, lance.Lance)
     assert walked.wear == Wear()
     for query in ("topic 3", "passage 17", "topic 5 and 9"):
-        assert walked.words(query, 10) == fresh.words(query, 10)
+        both = [index.words(query, 10) for index in (walked, fresh)]  # of more equal scores than TIES any may come
+        assert [hit.score for hit in both[0]] == [hit.score for hit in both[1]]
+
+
+def test_a_large_table_is_searched_by_codes_and_what_a_filter_leaves_exactly(tmp_path: Path) -> None:
+    rows = lance.LARGE + 500
+    raw = np.random.default_rng(3).normal(size=(rows + 60, 32)).astype(np.float32)
+    unit = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+    many = [passage(f"{n // 10}.md", n, f"part {n % 10}") for n in range(rows)]
+    team = {f"{n}.md": Labels(("everyone",) if n % 3 else ("user:anna",), (f"team={n % 20}",)) for n in range(rows // 10 + 1)}
+    index = open_index("lance", tmp_path, 32)
+    index.commit([], many, unit[:rows], team)
+    assert isinstance(index, lance.Lance)
+    assert {one.index_type for one in index.table.list_indices()} >= {"IvfRq", "LabelList", "FTS", "BTree"}
+
+    only = Filter(frozenset({"everyone"}), (frozenset({"team=7", "team=8"}),))
+    through = np.array([n // 10 % 3 > 0 and n // 10 % 20 in (7, 8) for n in range(rows)])
+    scores = unit[rows : rows + 50] @ unit[:rows].T
+    shares = []
+    for query, row in zip(unit[rows : rows + 50], scores, strict=True):
+        best = {many[at].id for at in np.argsort(-row)[:10]}
+        found = index.dense(query, 10)
+        shares.append(len(best & {hit.passage.id for hit in found}) / 10)
+        assert [hit.score for hit in found] == pytest.approx([float(unit[hit.passage.start] @ query) for hit in found], abs=1e-5)
+        filtered = np.argsort(np.where(through, -row, 2.0))[:10]
+        assert [hit.passage for hit in index.dense(query, 10, only)] == [many[at] for at in filtered]
+    assert np.mean(shares) >= 0.98
+
+    new = [passage("7.md", at, f"zebra {at}") for at in range(3)]
+    index.commit(["7.md"], new, unit[rows + 50 : rows + 53], {"7.md": Labels(("everyone",), ("team=7",))})
+    for at in range(3):
+        vector = unit[rows + 50 + at]
+        assert index.dense(vector, 1)[0].passage == index.dense(vector, 1, only)[0].passage == new[at]
+        assert index.dense(vector, 1, Filter(frozenset({"user:anna"})))[0].passage != new[at]
+    assert all(hit.passage.text.startswith("zebra") or hit.passage.document != "7.md" for hit in index.dense(unit[70], 50))
+    assert index.dense(unit[0], 5, Filter(frozenset({"user:eve"}))) == []

@@ -11,8 +11,8 @@ import pytest
 from office_files import ENCRYPTED, docx, paragraph, pdf, table
 
 from rung.errors import DataError
-from rung.knowledge.read import READERS, Skipped, read_document, read_folder
-from rung.knowledge.reading import Unreadable
+from rung.knowledge.read import READERS, Skipped, read_document, read_folder, unread
+from rung.knowledge.reading import Unreadable, page_at
 from rung.types import Document
 
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Support &amp; care</title>
@@ -199,3 +199,10 @@ def test_missing_and_empty_folders_are_errors_with_a_hint(tmp_path: Path) -> Non
 def test_every_reader_is_a_file() -> None:
     folder = Path(__file__).resolve().parents[2] / "src" / "rung" / "knowledge" / "readers"
     assert all((folder / f"{name}.py").is_file() for name in READERS.values())
+
+
+@pytest.mark.parametrize("own", ["pages: 3", "pages: [a, b]", "pages: [[1]]", "pages: {a: 1}", "unread_pages: 3", "unread_pages: all"])
+def test_metadata_of_the_same_name_does_no_harm(own: str) -> None:
+    document = read_document(f"---\n{own}\n---\n# A\n\nA text.".encode(), "a.md")
+    assert page_at(document.meta, 3) is None
+    assert unread(document) == []

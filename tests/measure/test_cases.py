@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rung.approach.question import question_key
 from rung.errors import ConfigError, DataError
-from rung.measure.cases import check_form, check_labels, check_overlap, question_key, read_cases
+from rung.measure.cases import check_form, check_labels, check_overlap, read_cases
 from rung.types import Case, Evidence
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -104,7 +105,9 @@ def test_labelled_csv_of_real_data() -> None:
         ('{"question": "q", "answer": "a"}\n{"question": "q2", "answer"', "line 2: broken JSON"),
         ('{"question": "q", "answer": NaN}', "NaN is not JSON"),
         ('"text"', "line 1: a JSON object was expected"),
-        ('[{"question": "q"}]', "one JSON list"),
+        ('[{"question": "q"}]', "line 1: the field 'answer' is missing"),
+        ('[\n{"question": "q", "answer": "a"},\n{"question": "q"', "line 3: broken JSON"),
+        ('[\n{"question": "q", "answer": "a"}\n', "line 3: the list does not end"),
         ('{"answer": "a"}', "the field 'question' is missing"),
         ('{"question": "q"}', "the field 'answer' is missing"),
         ('{"question": " ", "answer": "a"}', "the field 'question' is empty"),
@@ -124,7 +127,7 @@ def test_labelled_csv_of_real_data() -> None:
             '{"id": "a", "question": "q", "answer": "a"}\n{"id": "a", "question": "p", "answer": "a"}',
             "line 2: the id 'a' is taken",
         ),
-        ("[" * 100_000, "one JSON list"),
+        ("[" * 100_000, "line 1: broken JSON"),
         ('{"a":' * 100_000, "line 1: broken JSON"),
     ],
 )

@@ -30,7 +30,7 @@ def copy(folder: Path, target: Path) -> Path:
     return Path(shutil.copytree(folder, target))
 
 
-@given(st.text(max_size=20).filter(lambda text: text.partition(":")[0] not in ("bundled", "local", "hf", "endpoint")))
+@given(st.text(max_size=20).filter(lambda text: text.partition(":")[0] not in ("bundled", "extractor", "local", "hf", "endpoint")))
 def test_a_spec_of_no_known_kind(spec: str) -> None:
     assert "local:<name>" in refused(spec).hint
 
@@ -83,7 +83,11 @@ def test_adapters_that_are_none_or_do_not_fit(model_folder: Path, adapter_folder
     assert "no adapter" in refused(spec, tmp_path).message
     other = copy(adapter_folders[0], tmp_path / "other")
     config = json.loads((other / "adapter_config.json").read_text())
-    wrongs: tuple[tuple[str, object, str], ...] = (("r", 8, "does not fit"), ("peft_type", "IA3", "IA3"), ("use_dora", True, "use_dora"))
+    wrongs: tuple[tuple[str, object, str], ...] = (
+        ("r", 8, "does not fit"),
+        ("peft_type", "IA3", "IA3"),
+        ("use_dora", True, "one of the matrices"),
+    )
     for key, value, sentence in wrongs:
         (other / "adapter_config.json").write_text(json.dumps(config | {key: value}))
         assert sentence in refused(spec, other).message

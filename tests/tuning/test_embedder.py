@@ -8,30 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_bert import save_random_bert
 
 from rung.errors import DataError, TuningError
 from rung.tuning.embedder import Asked, EmbedderRecipe, embedder_name, train_embedder
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{number}" for number in range(8)), "where", "is", "the", "find"]
 RECIPE = EmbedderRecipe(epochs=12, learning_rate=3e-3, batch=4, warmup=1, patience=12)
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random BERT of two layers over a dozen words."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("bert")
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    torch.manual_seed(0)
-    config = BertConfig(vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
-    BertModel(config).save_pretrained(folder)
-    return folder
+    return save_random_bert(tmp_path_factory.mktemp("bert"))
 
 
 def questions(phrase: str, of: range) -> list[Asked]:

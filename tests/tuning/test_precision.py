@@ -12,10 +12,10 @@ from tiny_model import save_random_model
 from rung.config import read_config
 from rung.errors import ConfigError
 from rung.tuning.adapted import adapted
-from rung.tuning.adapters import adapter_name
+from rung.tuning.adapters import adapter_name, find
 from rung.tuning.loop import encode_rows, padded
 from rung.tuning.precision import Precision, race, settle, stepped
-from rung.tuning.recipe import Recipe, train
+from rung.tuning.recipe import Heard, Recipe, train
 from rung.tuning.rows import Row
 
 RECIPE = Recipe(rank=4, alpha=8, dropout=0.2, epochs=2, learning_rate=5e-3, batch_rows=4, batch_tokens=512)
@@ -52,7 +52,8 @@ def kept(adapters: Path, seconds: tuple[float, float] | None = None) -> Path:
 
 
 def test_unless_asked_nothing_is_timed_and_steps_are_fp32(base: Path, tmp_path: Path) -> None:
-    assert train(base, TRAINING, HELD, RECIPE, tmp_path, {}, "base").name == name("fp32")
+    assert find(tmp_path, name("fp32")) is None
+    assert train(base, TRAINING, HELD, RECIPE, tmp_path, {}, "base") == find(tmp_path, name("fp32"))
     assert not list(tmp_path.glob("*.precision.json"))
 
 
@@ -61,9 +62,9 @@ def test_auto_settles_once_trains_what_naming_its_choice_trains_and_is_found_aga
     folder = train(base, TRAINING, HELD, AUTO, tmp_path, {}, "base")
     before = kept(tmp_path).read_text()
     chosen: Precision = json.loads(before)["precision"]
-    assert folder.name == name(chosen)
+    assert folder == find(tmp_path, name(chosen))
     assert json.loads((folder / "recipe.json").read_text())["precision"] == chosen
-    assert train(base, TRAINING, HELD, AUTO, tmp_path, {}, "base", lambda *_: pytest.fail("trained again")) == folder
+    assert train(base, TRAINING, HELD, AUTO, tmp_path, {}, "base", Heard(lambda *_: pytest.fail("trained again"))) == folder
     assert kept(tmp_path).read_text() == before
     named = train(base, TRAINING, HELD, replace(RECIPE, precision=chosen), tmp_path / "named", {}, "base")
     assert weights(named) == weights(folder)
@@ -78,7 +79,7 @@ def test_bf16_interrupted_under_auto_goes_on_as_it_began_and_differs_from_fp32(b
         kept(tmp_path / place, (1.5, 1.0))
     whole = train(base, TRAINING, HELD, AUTO, tmp_path / "whole", {}, "base")
     with pytest.raises(KeyboardInterrupt):
-        train(base, TRAINING, HELD, AUTO, tmp_path / "halves", {}, "base", stop)
+        train(base, TRAINING, HELD, AUTO, tmp_path / "halves", {}, "base", Heard(stop))
     assert (tmp_path / "halves" / f"{name('bf16')}.partial" / "resume.pt").exists()
     assert weights(train(base, TRAINING, HELD, AUTO, tmp_path / "halves", {}, "base")) == weights(whole)
     assert weights(train(base, TRAINING, HELD, RECIPE, tmp_path / "whole", {}, "base")) != weights(whole)

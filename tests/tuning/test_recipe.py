@@ -17,7 +17,7 @@ from rung.errors import DataError, TuningError
 from rung.models import load
 from rung.tuning.adapters import adapter_name, find
 from rung.tuning.loop import batches, encode_rows
-from rung.tuning.recipe import Recipe, train
+from rung.tuning.recipe import Heard, Recipe, train
 from rung.tuning.rows import Row
 from rung.types import Reply, Settings
 
@@ -45,7 +45,7 @@ def losses(folder: Path) -> list[float]:
 
 def test_it_learns_and_says_so(base: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    folder = train(base, TRAINING, HELD, RECIPE, tmp_path, {"d1.md": "abc"}, "base", lambda done, total: seen.append((done, total)))
+    folder = train(base, TRAINING, HELD, RECIPE, tmp_path, {"d1.md": "abc"}, "base", Heard(lambda done, total: seen.append((done, total))))
     scores = json.loads((folder / "scores.json").read_text())
     assert scores["training_loss"]["tuned"] < scores["training_loss"]["base"]
     assert scores["learned"]
@@ -62,7 +62,7 @@ def test_it_learns_and_says_so(base: Path, tmp_path: Path) -> None:
 def test_the_same_makings_are_found_and_not_trained_again(base: Path, tmp_path: Path) -> None:
     first = train(base, TRAINING, HELD, RECIPE, tmp_path, {}, "base")
     stamp = (first / "adapter_model.safetensors").stat().st_mtime_ns
-    again = train(base, TRAINING, HELD, RECIPE, tmp_path, {}, "base", lambda done, total: pytest.fail("it trained again"))
+    again = train(base, TRAINING, HELD, RECIPE, tmp_path, {}, "base", Heard(lambda done, total: pytest.fail("it trained again")))
     assert again == first
     assert (again / "adapter_model.safetensors").stat().st_mtime_ns == stamp
 
@@ -92,7 +92,7 @@ def test_interrupted_and_resumed_is_as_if_never_interrupted(base: Path, tmp_path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(base, TRAINING, HELD, RECIPE, tmp_path / "halves", {}, "base", stop)
+        train(base, TRAINING, HELD, RECIPE, tmp_path / "halves", {}, "base", Heard(stop))
     assert list((tmp_path / "halves").glob("*.partial/resume.pt"))
     halves = train(base, TRAINING, HELD, RECIPE, tmp_path / "halves", {}, "base")
     assert losses(halves) == losses(whole)
@@ -105,9 +105,9 @@ def test_killed_and_started_again_gives_the_same_weights(base: Path, tmp_path: P
         "import sys; sys.path.insert(0, sys.argv[3])\n"
         "from pathlib import Path; from test_recipe import *\n"
         "import time\n"
-        "train(Path(sys.argv[1]), TRAINING, HELD, RECIPE, Path(sys.argv[2]), {}, 'base', lambda d, t: time.sleep(0.2))\n"
+        "train(Path(sys.argv[1]), TRAINING, HELD, RECIPE, Path(sys.argv[2]), {}, 'base', Heard(progress=lambda d, t: time.sleep(0.2)))\n"
     )
-    here = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    here = [str(Path(__file__).parent), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     path = {**os.environ, "PYTHONPATH": ":".join(here)}  # the same number of threads, too: it decides the last bits
     process = subprocess.Popen([sys.executable, "-c", code, str(base), str(tmp_path / "killed"), here[0]], env=path)
     deadline = time.monotonic() + 90

@@ -61,6 +61,8 @@ def test_the_command_line_lists_opens_and_purges(tmp_path: Path) -> None:
     refused = rung("index", str(tmp_path), "--at", first["version"])
     assert refused.returncode == 2
     assert "no state" in refused.stderr
+    for verb in (("climb",), ("ask", "What does a berth cost?")):
+        assert "no state" in rung(*verb, str(tmp_path), "--at", first["version"]).stderr
 
 
 def test_what_is_closed_today_stays_closed_in_earlier_states(tmp_path: Path) -> None:

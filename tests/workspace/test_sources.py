@@ -117,7 +117,8 @@ def test_a_database_is_not_asked_again_for_every_question(shop: Path) -> None:
     ("tables", "sentence", "hint"),
     [
         (['name = "x"\nkind = "gti"\npath = "."'], r"sources\[1\] has no kind that is known", "folder, git, web, sql, rows, s3"),
-        (['name = "x"\nkind = "git"\npaht = "."'], r"sources\[1\]: a source of kind git needs the key 'path'", "the repository"),
+        (['name = "x"\nkind = "git"\npaht = "."'], "nobody reads the key 'paht'", "did you mean 'path'"),
+        (['name = "x"\nkind = "git"'], r"sources\[1\]: a source of kind git needs the key 'path'", "the repository"),
         (['name = "x"\nkind = "git"\npath = "."\nrevison = "v1"'], "nobody reads the key 'revison'", "did you mean 'revision'"),
         ([MORE, 'name = "x"\nkind = "folder"\npath = "."\nlargest_mb = 0'], r"sources\[2\]: largest_mb is '0'", "larger files"),
         (['name = "a/b"\nkind = "folder"\npath = "."'], "name is 'a/b'", "paths begin with this name"),

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from rung.advice.rules import OUT, RULES
 from rung.advice.situation import Situation
-from rung.approach.ladder import RUNGS
+from rung.approach.ladder import rungs_of
 
+RUNGS = rungs_of("answer")  # no question of the interview says that a label is the whole answer, so specialists are not advised
 NEAR = 5  # points behind the best, within which judgement may well be wrong
 
 

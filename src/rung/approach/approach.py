@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from rung.approach.entailment import Entailment, judged
 from rung.approach.policy import Policy, after, allowed, quoting
-from rung.approach.prompt import PromptStyle, cited, fit
+from rung.approach.prompt import MARKER, PromptStyle, cited, fit
+from rung.approach.rewrite import TURNS, Rewritten, checked, rewritten
+from rung.approach.sentences import sentences as cut
 from rung.approach.sentences import streamed
-from rung.approach.source import Source
-from rung.approach.support import VERSION, check, check_sentence
-from rung.types import Answer, ChatModel, Hit, Message, Reply, Settings
+from rung.approach.source import Nothing, Source
+from rung.approach.support import VERSION, check_sentence
+from rung.types import Answer, ChatModel, Hit, Message, Messages, Reply, Sentence, Settings
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,19 @@ class Approach:
     style: PromptStyle = field(default_factory=PromptStyle)
     settings: Settings = field(default_factory=Settings)
     policy: Policy = field(default_factory=Policy)
+    entailment: Entailment | None = None  # has the last word on sentences that the policy has checked
+    rewrite: bool = True  # whether a question that leans on a chat is made to stand alone before it is searched for
 
     @property
     def made_by(self) -> dict[str, str]:
         """Name → hash of each thing that decides what is answered."""
         prompt = json.dumps(asdict(self.style) | asdict(self.settings), sort_keys=True)
         made = {"model": self.model.id, "source": self.source.id, "prompt": hashlib.sha256(prompt.encode()).hexdigest()[:16]}
-        policy = json.dumps([VERSION, asdict(self.policy)], sort_keys=True)
-        checked = {"support": hashlib.sha256(policy.encode()).hexdigest()[:16]}
-        return made if self.policy.unsupported == "keep" else made | checked
+        judge = [self.entailment.id] if self.entailment else []
+        policy = json.dumps([VERSION, asdict(self.policy), *judge], sort_keys=True)
+        support = {"support": hashlib.sha256(policy.encode()).hexdigest()[:16]}
+        made |= {} if self.rewrite else {"rewrite": "no"}
+        return made if self.policy.unsupported == "keep" else made | support
 
     @property
     def id(self) -> str:
@@ -47,39 +54,57 @@ class _Asked:
     """A prompt with what was put into it, waiting for its reply."""
 
     question: str
+    query: Rewritten
     messages: list[Message]
     hits: tuple[Hit, ...]
     dropped: int
     seconds: float
+    live: Mapping[str, str]
 
 
-def _prepare(approach: Approach, question: str) -> _Asked:
+def _prepare(approach: Approach, question: str, history: Messages = ()) -> _Asked:
+    model, source, turns = approach.model, approach.source, checked(history)
+    searches = approach.rewrite and not (source.whole or isinstance(source, Nothing))
+    query = rewritten(model, turns, question) if turns and searches else Rewritten(question)
     started = time.perf_counter()
-    found = approach.source.find(question)
+    found = source.find(query.text)
     seconds = time.perf_counter() - started
-    messages, kept = fit(
-        approach.model, approach.style, question, found.hits, found.shots, approach.settings.max_tokens, whole=approach.source.whole
+    said: list[Message] = [{"role": turn["role"], "content": MARKER.sub("", turn["content"]).strip()} for turn in turns[-TURNS:]]
+    room, whole = approach.settings.max_tokens, source.whole
+    messages, kept, dropped = fit(
+        model, approach.style, question, found.hits, found.shots, room, whole=whole, history=said, wider=found.widener
     )
-    return _Asked(question, messages, kept, len(found.hits) - len(kept), seconds)
+    return _Asked(question, query, messages, kept, dropped, seconds, found.live)
 
 
 def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
     said = reply.text.strip()
     checking = approach.policy.unsupported != "keep"
-    checked = check(said, asked.question, asked.hits, approach.policy.given) if checking else ()
-    text = allowed(approach.policy, checked) if checked else said
+    sentences = tuple(_checked_sentence(approach, asked, said[start:end]) for start, end in cut(said)) if checking else ()
+    text = allowed(approach.policy, sentences) if sentences else said
     return Answer(
         question=asked.question,
         text=text,
-        citations=quoting(cited(text, asked.hits), checked),
+        citations=quoting(cited(text, asked.hits), sentences),
         hits=asked.hits,
         dropped=asked.dropped,
-        usage=reply.usage,
+        usage=reply.usage + asked.query.usage,
         retrieval_seconds=asked.seconds,
-        generation_seconds=reply.seconds,
-        sentences=checked,
-        made_by=approach.made_by | {"approach": approach.id},
+        generation_seconds=reply.seconds + asked.query.seconds,
+        sentences=sentences,
+        confidence=reply.confidence,
+        made_by=approach.made_by
+        | {"approach": approach.id}
+        | _adapter(approach.model)
+        | {f"live {name}": told for name, told in asked.live.items()},
+        query="" if asked.query.text == asked.question else asked.query.text,
     )
+
+
+def _adapter(model: ChatModel) -> dict[str, str]:
+    """The name of the adapter that spoke; it is part of the model's id, and here for those who look for it."""
+    name = str(getattr(model, "adapter", ""))[:16]
+    return {"adapter": name} if name else {}
 
 
 def answer_all(approach: Approach, questions: Sequence[str]) -> Iterator[tuple[int, Answer]]:
@@ -90,9 +115,13 @@ def answer_all(approach: Approach, questions: Sequence[str]) -> Iterator[tuple[i
             yield number, _finish(approach, asked[number], piece)
 
 
-def answer_stream(approach: Approach, question: str) -> Iterator[str | Answer]:
-    """One answer: pieces of text as they arrive, the Answer last. Where sentences are checked, the pieces are sentences."""
-    asked = _prepare(approach, question)
+def answer_stream(approach: Approach, question: str, history: Messages = ()) -> Iterator[str | Answer]:
+    """One answer: pieces of text as they arrive, the Answer last. Where sentences are checked, the pieces are sentences.
+
+    `history` holds the turns of the chat before the question. It is shown to the model, as far as there is room, and the
+    question is made to stand alone before it is searched for.
+    """
+    asked = _prepare(approach, question, history)
     pieces = (piece for _, piece in approach.model.stream([asked.messages], approach.settings))
     if approach.policy.unsupported != "keep":
         yield from _checked(approach, asked, pieces)
@@ -107,7 +136,7 @@ def _checked(approach: Approach, asked: _Asked, pieces: Iterator[str | Reply]) -
     spoken, policy = False, approach.policy
     for text in streamed(_text(pieces, replies)):
         whole = policy.unsupported == "refuse"
-        shown = "" if whole else after(policy, check_sentence(text, asked.question, asked.hits, policy.given))
+        shown = "" if whole else after(policy, _checked_sentence(approach, asked, text))
         if shown.strip():
             spoken = True
             yield shown
@@ -115,6 +144,11 @@ def _checked(approach: Approach, asked: _Asked, pieces: Iterator[str | Reply]) -
     if not spoken and answer.text:
         yield answer.text
     yield answer
+
+
+def _checked_sentence(approach: Approach, asked: _Asked, text: str) -> Sentence:
+    sentence = check_sentence(text, asked.question, asked.hits, approach.policy.given)
+    return judged(approach.entailment, sentence, asked.hits) if approach.entailment else sentence
 
 
 def _text(pieces: Iterator[str | Reply], replies: list[Reply]) -> Iterator[str]:

@@ -6,11 +6,13 @@ Training has sources of its own (`rung.tuning`), of another type, so that a gold
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
+from rung.approach.prompt import Wider
+from rung.knowledge.expand import Widener, most
 from rung.knowledge.knowledge import Knowledge, search
 from rung.knowledge.rerankers import Reranker, reranked
 from rung.types import Case, Embedder, Hit
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a source brings to one question."""
+    """What a source brings to one question. `widener`, if any, shows hits with their neighbours as far as there is room."""
 
     hits: tuple[Hit, ...] = ()
     shots: tuple[tuple[str, str], ...] = ()
+    widener: Wider | None = None
+    live: Mapping[str, str] = field(default_factory=dict)  # name of each live source → hash of what it said
 
 
 class Source(Protocol):
@@ -80,20 +84,23 @@ class Search:
     mode: str = "hybrid"  # never `auto`: what it stands for may change, and answers are kept under the id
     reranker: Reranker | None = None
     read: int = 30
+    expand: str = ""  # how far hits are widened when they are shown: see rung.knowledge.expand
     whole: bool = False
 
     @property
     def id(self) -> str:
         """The knowledge's version and how it is searched."""
         again = f"/{self.reranker.id}/{self.read}" if self.reranker else ""
-        return f"search/{self.knowledge.version}/{self.k}/{self.mode}{again}"
+        wider = f"/{self.expand}" if most(self.expand) else ""
+        return f"search/{self.knowledge.version}/{self.k}/{self.mode}{again}{wider}"
 
     def find(self, question: str) -> Context:
         """The k best passages, best first."""
+        widener = Widener(self.knowledge, self.expand) if most(self.expand) else None
         if self.reranker is None:
-            return Context(tuple(search(self.knowledge, question, self.k, self.mode)))
+            return Context(tuple(search(self.knowledge, question, self.k, self.mode)), widener=widener)
         hits = search(self.knowledge, question, max(self.k, self.read), self.mode)
-        return Context(tuple(reranked(self.reranker, question, hits)[: self.k]))
+        return Context(tuple(reranked(self.reranker, question, hits)[: self.k]), widener=widener)
 
 
 @dataclass(frozen=True)

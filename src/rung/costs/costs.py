@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from rung.approach.ladder import LADDER
+from rung.approach.ladder import LADDER, SPECIALISTS
 from rung.costs.arithmetic import DAYS, Running, crossing_months, crossing_volume, monthly, per_1000, per_correct, tokens_a_question, total
 from rung.costs.tariff import Tariff, changed, leaves
 
@@ -102,7 +102,10 @@ def costs(measured: Sequence[Measured], clusters: dict[str, str], tariff: Tariff
     questions, months = tariff.use.questions_day * DAYS, tariff.use.months
 
     def runnings(told: Tariff, table: Floats) -> list[list[Running]]:
-        return [[_running(m, row[n * COLUMNS :], told, examples, hosted) for row in table] for n, m in enumerate(measured)]
+        return [
+            [_running(m, row[n * COLUMNS :], told, examples, hosted and m.name not in SPECIALISTS) for row in table]
+            for n, m in enumerate(measured)
+        ]
 
     exact = [row[0] for row in runnings(tariff, means)]
     drawn = runnings(tariff, draws)
@@ -154,7 +157,7 @@ def _running(one: Measured, means: Floats, tariff: Tariff, examples: int, hosted
 def _made_of(name: str) -> tuple[bool, bool, bool]:
     """Whether a rung searches, shows examples, was trained."""
     rung = LADDER[name]
-    return rung.source == "search", rung.source == "nearest", bool(rung.trained_on)
+    return rung.source == "search", name == "knn" or rung.source == "nearest", name == "encoder" or bool(rung.trained_on)
 
 
 def _row(one: Running, drawn: Sequence[Running], questions: float, months: float) -> RungCost:

@@ -72,7 +72,9 @@ class Cluster:
             raise KnowledgeError("another process changed the index while documents were read", "run the same command again")
         called = {before[path].hash: path for path in change.gone}
         old = {one.path: [path for path in (one.path, called.get(one.hash, "")) if path in before] for one in change.fresh}
-        job = Job(index.begin(), change.before.index, index.dimensions, self.embedder, change.embedder.id, change.longest)
+        job = Job(
+            index.begin(), change.before.index, index.dimensions, self.embedder, change.embedder.id, change.longest, chunker=change.chunker
+        )
         made = _written(self, change.home, job, _parts(self, change.fresh, change.labels, old), progress)
 
         def commit(remove: Sequence[str], same: Sequence[Passage], rows: Vectors) -> str:
@@ -232,7 +234,14 @@ def _document(read: tasks.Read) -> Document:
 
 def _key(job: Job, part: Part) -> str:
     """Names what a task returns: equal keys, equal passages with equal vectors under equal labels."""
-    told = [job.database, job.embedder_id, job.longest, job.versions, [(one.path, one.hash, one.title) for one in part.documents]]
+    told = [
+        job.database,
+        job.embedder_id,
+        job.longest,
+        job.chunker,
+        job.versions,
+        [(one.path, one.hash, one.title) for one in part.documents],
+    ]
     of = [asdict(part.labels[one.path]) for one in part.documents]
     return hashlib.sha256(json.dumps([told, of]).encode()).hexdigest()
 

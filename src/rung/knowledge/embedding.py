@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rung.errors import KnowledgeError
-from rung.knowledge.chunk import chunk, searchable
+from rung.knowledge.chunk import searchable
+from rung.knowledge.chunkers import Chunker, chunker
 from rung.knowledge.embedded import remember, remembered
 from rung.types import Document, Embedder, Labels, Passage
 
@@ -47,6 +48,7 @@ class Change:
     gone: Sequence[str]  # documents that are not held any more, or not as they were
     fresh: Sequence[Document]  # those to be cut and embedded
     labels: Mapping[str, Labels]
+    chunker: str = "structure"
 
 
 def make(change: Change, progress: Progress | None = None) -> tuple[Commit, int]:
@@ -78,7 +80,7 @@ def _embedded(change: Change, known: Mapping[str, Vectors], dimensions: int, pro
 
     vector, passages, done = dict(known), list[Passage](), 0
     recall, embedder = remembered(change.home, dimensions), change.embedder
-    with closing(ahead(windows(change.fresh, embedder.count, change.longest), AHEAD)) as cut:
+    with closing(ahead(windows(change.fresh, chunker(change.chunker), embedder.count, change.longest), AHEAD)) as cut:
         for window in cut:
             passages += window.passages
             texts = [text for text in dict.fromkeys(map(searchable, window.passages)) if text not in vector]
@@ -97,11 +99,11 @@ def _embedded(change: Change, known: Mapping[str, Vectors], dimensions: int, pro
     return passages, np.array([vector[searchable(one)] for one in passages], np.float32).reshape(len(passages), dimensions)
 
 
-def windows(documents: Sequence[Document], count: Callable[[str], int], longest: int) -> Iterator[Window]:
+def windows(documents: Sequence[Document], cut: Chunker, count: Callable[[str], int], longest: int) -> Iterator[Window]:
     """All passages in order, about WINDOW at a time."""
     passages, read, total = list[Passage](), 0, sum(len(document.text) for document in documents)
     for number, document in enumerate(documents, 1):
-        passages += chunk(document, count, longest)
+        passages += cut(document, count, longest)
         read += len(document.text)
         if len(passages) >= WINDOW or number == len(documents):
             yield Window(passages, read / total if number < len(documents) else 1.0)

@@ -88,7 +88,7 @@ def gather(
             found, before = _listed(place, before, kept, progress, reader or _one_by_one)
         else:
             found = [_unchanged(path, kept[path]) for path in before.stamps]
-        if not found:
+        if not found and not getattr(place.origin, "may_be_empty", False):
             raise _empty(place, before.skipped)
         documents += found
         skipped += before.skipped

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rung.errors import KnowledgeError
 from rung.knowledge.replace import replace_file
-from rung.knowledge.state import FILE, State, read_state
+from rung.knowledge.state import FILE, State, clean, read_state
 
 FOLDER = "history"
 DAY = 86_400
@@ -52,7 +52,11 @@ def prune(home: Path, days: float) -> list[str] | None:
     old = [version for version, _, until in _moments(home) if until <= time.time() - days * DAY]
     for version in old:
         (home / FOLDER / f"{version}.json").unlink(missing_ok=True)
-    return [_state(home, version).index for version, *_ in _moments(home)] if old else None
+    if not old:
+        return None
+    left = [_state(home, version) for version, *_ in _moments(home)]
+    clean(home, [*left, read_state(home)])
+    return [state.index for state in left]
 
 
 def moments(home: Path, present: str) -> list[Moment]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
 from rung.knowledge.embedded import forget
-from rung.knowledge.embedding import Change, make
+from rung.knowledge.embedding import Change, Progress, make
 from rung.knowledge.fold import folded
 from rung.knowledge.fusion import fused, fusion
 from rung.knowledge.history import Moment, keep, moments, prune, recalled
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Knowledge", "SyncReport", "history", "legs", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
 
 POOL = 100  # candidates that each leg brings to the fusion
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass
@@ -54,12 +54,14 @@ class Knowledge:
     state: State
     only: Filter = ALL
     keep_days: float = 30  # how long earlier states can be opened again
+    chunker: str = "structure"
+    ocr: str = ""  # languages of scanned pages, where they are read
 
     @property
     def version(self) -> str:
         """16 hex digits that name documents, embedder, chunking and what may be seen, whatever order or history led here."""
         held = sorted((path, held.hash) for path, held in self.state.documents.items())
-        told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED]
+        told = [held, self.embedder.id, self.passage_tokens, READ, CHUNKED, *_made(self.chunker, self.ocr)]
         return _named(told if self.only == ALL else [*told, *self._seen()])
 
     @property
@@ -102,19 +104,27 @@ class Knowledge:
         return Document(path, text, held.title, digest, held.meta)
 
 
-def open_knowledge(folder: Path, embedder: Embedder, index: str = "lance", passage_tokens: int = 200, keep_days: float = 30) -> Knowledge:
-    """The knowledge kept under `folder`, or an empty one; each embedder, index and passage length has its own place there.
+def open_knowledge(
+    folder: Path,
+    embedder: Embedder,
+    index: str = "lance",
+    passage_tokens: int = 200,
+    keep_days: float = 30,
+    chunker: str = "structure",
+    ocr: str = "",
+) -> Knowledge:
+    """The knowledge kept under `folder`, or an empty one; each embedder, index and way to make passages has its own place there.
 
     `passage_tokens` is the longest passage in the embedder's tokens; earlier states can be opened again for `keep_days`.
     Raises KnowledgeError where what is kept is damaged.
     """
     longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
     stored_as = getattr(embedder, "stored_as", embedder.id)  # two embedders may differ in the questions alone
-    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT])
+    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT, *_made(chunker, ocr)])
     while True:
         state = read_state(home)
         try:
-            return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state, keep_days=keep_days)
+            return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state, ALL, keep_days, chunker, ocr)
         except KnowledgeError:
             if read_state(home) == state:  # else a commit has replaced and cleaned the state while we were opening it
                 raise
@@ -181,8 +191,10 @@ def sync(
     now, of, report = _plan(knowledge.state, new, skipped, lists)
     if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
         with alone(knowledge.folder):
+            planned = knowledge.state
             _refresh(knowledge)
-            now, of, report = _plan(knowledge.state, new, skipped, lists)
+            if knowledge.state is not planned:
+                now, of, report = _plan(knowledge.state, new, skipped, lists)
             if _differs(report):
                 _change(knowledge, now, of, report.relabelled, progress, cluster)
             forget(knowledge.folder)
@@ -220,10 +232,12 @@ def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("
     found: dict[str, list[Hit]] = {name: [] for name in names}
     if not knowledge.state.documents:
         return found
-    if "dense" in found:
-        found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
-    if "words" in found:
-        found["words"] = knowledge.index.words(query, depth, knowledge.only)
+    with ThreadPoolExecutor(1) as beside:  # by words, while this thread embeds the question and searches by meaning
+        words = beside.submit(knowledge.index.words, query, depth, knowledge.only) if "words" in found else None
+        if "dense" in found:
+            found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
+        if words:
+            found["words"] = words.result()
     return found
 
 
@@ -239,16 +253,26 @@ def _change(
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
-    change = Change(knowledge.folder, knowledge.index, knowledge.state, knowledge.embedder, knowledge.passage_tokens, gone, fresh, of)
+    held = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
+    state, version = knowledge.state.followed(held), seen(knowledge, ALL).version  # what is O(documents) comes before embedding
+    change = Change(
+        knowledge.folder,
+        knowledge.index,
+        knowledge.state,
+        knowledge.embedder,
+        knowledge.passage_tokens,
+        gone,
+        fresh,
+        of,
+        knowledge.chunker,
+    )
     commit, dimensions = (cluster.make if cluster else make)(change, progress)
     same, rows = knowledge.index.stored(relabelled)
-    documents = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
     try:
         if knowledge.state.index:
-            keep(knowledge.folder, seen(knowledge, ALL).version)
+            keep(knowledge.folder, version)
         name = commit([*gone, *relabelled], same, rows)
-        state = State(name, dimensions, documents)
-        write_state(knowledge.folder, state)
+        state = write_state(knowledge.folder, replace(state, index=name, dimensions=dimensions))
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
         if isinstance(error, (OSError, RuntimeError, ValueError)):
@@ -282,3 +306,8 @@ def _refresh(knowledge: Knowledge) -> None:
 
 def _named(told: object) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def _made(chunker: str, ocr: str) -> list[str]:
+    """What makes other passages of the same documents; nothing where both are as usual, so that their names stay."""
+    return [*([f"chunker={chunker}"] if chunker != "structure" else []), *([f"ocr={ocr}"] if ocr else [])]

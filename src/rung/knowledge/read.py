@@ -88,13 +88,13 @@ def read_folder(
     return documents, skipped
 
 
-def read_document(raw: bytes, name: str) -> Document:
-    """One document from a file's bytes. Raises Unreadable with the reason."""
+def read_document(raw: bytes, name: str, ocr: str = "") -> Document:
+    """One document from a file's bytes; `ocr` names the languages of scanned pages. Raises Unreadable with the reason."""
     check_name(name)
     check_size(len(raw))
     suffix = Path(name).suffix.lower()
     reader = importlib.import_module(f"rung.knowledge.readers.{READERS[suffix]}")
-    reading = reader.read(raw, name) if suffix in LANGUAGES else reader.read(raw)
+    reading = reader.read(raw, name) if suffix in LANGUAGES else reader.read(raw, *([ocr] if suffix == ".pdf" else []))
     if not reading.text.strip():
         raise Unreadable("holds no text" + (", it may be scanned" if suffix == ".pdf" else ""))
     return Document(name, reading.text, titled(reading, name), _hash(raw), reading.meta)
@@ -102,8 +102,8 @@ def read_document(raw: bytes, name: str) -> Document:
 
 def unread(document: Document) -> list[Skipped]:
     """The parts of a document that its reader could not read."""
-    pages = document.meta.get("unread_pages") or []
-    if not pages:
+    pages = document.meta.get("unread_pages")
+    if not isinstance(pages, list) or not pages:
         return []
     which = f"page {pages[0]} is a picture" if len(pages) == 1 else f"pages {', '.join(map(str, pages))} are pictures"
     return [Skipped(document.path, f"{which} without text; the rest was read")]

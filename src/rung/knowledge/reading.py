@@ -65,5 +65,7 @@ def paged(pages: Sequence[tuple[int, str]]) -> tuple[str, list[list[int]]]:
 
 def page_at(meta: Mapping[str, Json], offset: int) -> int | None:
     """The page, or slide, that holds this character of the document; None where the format has none."""
-    numbers = [number for number, start in meta.get("pages", ()) if start <= offset]
+    told = meta.get("pages")
+    pairs = told if isinstance(told, (list, tuple)) else ()  # a document's own metadata may use the word for something else
+    numbers = [one[0] for one in pairs if isinstance(one, (list, tuple)) and [type(n) for n in one] == [int, int] and one[1] <= offset]
     return int(numbers[-1]) if numbers else None

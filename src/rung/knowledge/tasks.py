@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from rung.errors import KnowledgeError
 from rung.knowledge import embedders
 from rung.knowledge.chunk import VERSION as CHUNKED
-from rung.knowledge.chunk import chunk, searchable
+from rung.knowledge.chunk import searchable
+from rung.knowledge.chunkers import chunker
 from rung.knowledge.indexes import LAYOUT
 from rung.knowledge.read import VERSION as READ
 from rung.knowledge.reading import Unreadable
@@ -52,6 +53,7 @@ class Job:
     embedder_id: str
     longest: int  # tokens of a passage
     versions: str = VERSIONS
+    chunker: str = "structure"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def write(job: Job, part: Part, *texts: Texts) -> list[str]:
         hint = "name runtime and precision of the embedder in rung.toml"
         raise KnowledgeError(f"{platform.node()} of the cluster has the embedder {embedder.id}, and this machine {job.embedder_id}", hint)
     found = {path: row for held in texts for path, row in held.items()}
-    passages = [one for document in part.documents for one in chunk(_with_text(document, found), embedder.count, job.longest)]
+    cut = chunker(job.chunker)
+    passages = [one for document in part.documents for one in cut(_with_text(document, found), embedder.count, job.longest)]
     old, stored = opened(job.database, job.dimensions, job.state).stored(part.old)
     vectors = {searchable(passage): row for passage, row in zip(old, stored, strict=True)}
     missing = list(dict.fromkeys(text for text in map(searchable, passages) if text not in vectors))

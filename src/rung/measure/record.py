@@ -57,7 +57,7 @@ def answer_from_json(value: Mapping[str, Json]) -> Answer:
 
 
 def _hit(value: Mapping[str, Json]) -> Hit:
-    return Hit(_passage(value["passage"]), value["score"], value["legs"], tuple(value.get("folded", ())))
+    return Hit(_passage(value["passage"]), value["score"], value["legs"], tuple(value.get("folded", ())), tuple(value.get("won", ())))
 
 
 def _citation(value: Mapping[str, Json]) -> Citation:

@@ -1,7 +1,8 @@
-"""One row of a file to one case, for the three JSON forms in use; it refuses a row that leaves anything to guess.
+"""One row of a file to one case, for the JSON forms in use; it refuses a row that leaves anything to guess.
 
 Case rows carry `question` and `answer`; OpenAI chat rows carry `messages` (the last assistant turn is the answer, the last
-user turn before it the question); Alpaca rows carry `instruction`, `input` and `output`.
+user turn before it the question), ShareGPT rows the same as `conversations`; Alpaca rows carry `instruction`, `input` and
+`output`. A logged answer carries `question`, `answer` and `feedback`: "up", "down" or "", and may carry a `correction`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from rung.types import Case, Evidence, Json
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-CASE = ("id", "question", "answer", "facts", "evidence", "tags", "group", "unanswerable")
-BESIDE = ("id", "facts", "evidence", "tags", "group", "unanswerable")  # fields of a case that any form may carry
+BESIDE = ("id", "facts", "evidence", "tags", "group", "unanswerable", "origin")  # fields of a case that any form may carry
+CASE = ("question", "answer", *BESIDE)
 CHAT = ("messages", *BESIDE)
+SHAREGPT = ("conversations", *BESIDE)
+LOGGED = ("question", "answer", "feedback", "correction", "comment", "by", "user", "time", *BESIDE)
+SPEAKERS = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant", "system": "system"}
 ALPACA = ("instruction", "input", "output", "text", *BESIDE)  # `text` repeats the other three in the original data set
 NOT_KNOWN = "I don't know."
 
@@ -30,11 +34,27 @@ class RowError(Exception):
         self.hint = hint
 
 
+class NotRated(RowError):
+    """A logged answer that was neither rated well nor corrected: sound, but nothing to learn from."""
+
+
+def form_of(row: dict[str, Json]) -> str:
+    """What kind of row it is, in words."""
+    kinds = {"messages": "OpenAI chats", "conversations": "ShareGPT", "instruction": "Alpaca", "feedback": "logged answers"}
+    return next((name for field, name in kinds.items() if field in row), "cases")
+
+
 def case_from_row(row: dict[str, Json]) -> Case:
     """The case in a row, its id "" where the row has none. RowError for a missing, unknown or ill-typed field."""
     if "messages" in row:
         _refuse_unknown(row, CHAT)
         question, answer = _last_exchange(row["messages"])
+    elif "conversations" in row:
+        _refuse_unknown(row, SHAREGPT)
+        question, answer = _last_exchange(_turns(row["conversations"]))
+    elif "feedback" in row:
+        _refuse_unknown(row, LOGGED)
+        question, answer = _text(row, "question"), _rated(row)
     elif "instruction" in row:
         _refuse_unknown(row, ALPACA)
         question, answer = _text(row, "instruction"), _text(row, "output")
@@ -52,7 +72,36 @@ def case_from_row(row: dict[str, Json]) -> Case:
         tags=_texts(row.get("tags", []), "tags"),
         group=_text(row, "group", required=False),
         unanswerable=_flag(row.get("unanswerable", False)),
+        origin=_text(row, "origin", required=False) or _logged_by(row),
     )
+
+
+def _rated(row: dict[str, Json]) -> str:
+    """The correction where there is one, else the answer that was rated well. NotRated for all others."""
+    feedback, correction = row["feedback"], _text(row, "correction", required=False).strip()
+    if feedback not in ("up", "down", "", None):
+        raise RowError(f"'feedback' is {feedback!r}", 'write "up", "down" or ""; a better answer goes into "correction"')
+    if correction:
+        return correction
+    if feedback != "up":
+        raise NotRated("the answer was neither rated well nor corrected", "it is left out; rate it, or write a correction")
+    return _text(row, "answer")
+
+
+def _logged_by(row: dict[str, Json]) -> str:
+    """Where a logged answer comes from, in words; "" for other forms."""
+    if "feedback" not in row:
+        return ""
+    by = f" of {row['by']}" if isinstance(row.get("by"), str) and row["by"] else ""
+    return ("a person's correction of an answer" if row.get("correction") else "an answer rated well") + by
+
+
+def _turns(conversation: Json) -> Json:
+    """ShareGPT's turns as chat turns; what is not in that form is left for the next check to name."""
+    if not isinstance(conversation, list) or not all(isinstance(turn, dict) for turn in conversation):
+        return conversation
+    said = [(turn.get("from", turn.get("role")), turn.get("value", turn.get("content"))) for turn in conversation]
+    return [{"role": SPEAKERS.get(str(speaker), speaker), "content": text} for speaker, text in said]
 
 
 def _refuse_unknown(row: dict[str, Json], known: Collection[str]) -> None:
@@ -84,9 +133,9 @@ def _text(row: dict[str, Json], name: str, *, required: bool = True) -> str:
 
 
 def _answer(row: dict[str, Json]) -> Json:
+    if row.get("unanswerable") is True and row.get("answer") in (None, "", []):
+        return NOT_KNOWN
     if "answer" not in row:
-        if row.get("unanswerable") is True:
-            return NOT_KNOWN
         raise _missing(row, "answer")
     answer = row["answer"]
     if answer is None or (isinstance(answer, str | list) and not answer) or (isinstance(answer, str) and not answer.strip()):

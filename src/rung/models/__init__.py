@@ -3,6 +3,8 @@
 | spec | model |
 |---|---|
 | `bundled:tiny` | the small one that ships with the package |
+| `bundled:reader` | a reader that quotes from passages or says that they don't answer |
+| `extractor:<folder>` | a reader tuned to fill the fields of a JSON Schema |
 | `local:<folder>` | a folder in the transformers format |
 | `hf:<owner>/<name>` | a Hugging Face repository |
 | `endpoint:<model>@<base url>` | any OpenAI-compatible server |
@@ -19,8 +21,10 @@ from rung.errors import ModelError
 if TYPE_CHECKING:
     from rung.types import ChatModel
 
+READER = "bundled:reader"
 _KINDS = {
     "bundled": "rung.models.bundled:open_bundled",
+    "extractor": "rung.models.extracting:open_extractor",
     "local": "rung.models.local:open_local",
     "hf": "rung.models.hub:open_hub",
     "endpoint": "rung.models.endpoint:open_endpoint",
@@ -43,6 +47,8 @@ def load(spec: str, adapter: Path | None = None, **options: object) -> ChatModel
 def base_folder(spec: str, root: Path = Path()) -> Path:
     """The folder of a spec's weights; a relative `local:` folder is below `root`. ModelError for an endpoint."""
     kind, _, name = spec.partition(":")
+    if reads_only(spec) or kind == "extractor":
+        raise ModelError(f"{spec} can't be tuned", "choose bundled:tiny, a local: or an hf: model for the tuned rungs")
     if kind == "bundled":
         from rung.models.bundled import folder
 
@@ -54,3 +60,18 @@ def base_folder(spec: str, root: Path = Path()) -> Path:
     if kind == "local":
         return root / Path(name).expanduser()
     raise ModelError(f"'{spec}' has no weights on this machine", "tune a bundled:, local: or hf: model")
+
+
+def reads_only(spec: str) -> bool:
+    """Whether the model quotes from passages and does nothing else, so that it needs some and learns none."""
+    return spec == READER
+
+
+def on_this_machine(spec: str) -> bool:
+    """Whether the weights of a spec are at hand, or would have to be fetched or asked for elsewhere."""
+    kind, _, name = spec.partition(":")
+    if kind == "hf":
+        from rung.models.hub import cached
+
+        return cached(name)
+    return kind in ("bundled", "extractor", "local")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rung.errors import ModelError
 from rung.models.adapters import Adapters
@@ -25,6 +25,9 @@ from rung.models.folder import check_model, model_hash
 from rung.models.forward import Forward, PlainForward
 from rung.models.keyvalues import Prefixes, Shape
 from rung.types import Reply
+
+if TYPE_CHECKING:
+    import torch
 
 MIB = 1 << 20
 _ACTIVE = 8  # batches that take turns; more calls wait
@@ -61,6 +64,7 @@ class Engine:
         check_model(folder)
         self.hash, self.options = model_hash(folder), options
         self.tokenizer, model = _load(folder, _device(options.device))
+        self._model = model
         self.window = _window(model.config, self.tokenizer)
         self.lock = threading.Lock()  # held for each step, and by whoever changes the model
         self.adapters = Adapters(model)
@@ -77,6 +81,23 @@ class Engine:
         """The name under which calls can ask for the adapter."""
         with self.lock:
             return self.adapters.load(folder)
+
+    def unload_adapter(self, name: str) -> None:
+        """Free what an adapter holds. An answer that is being made with it goes on: it is read again."""
+        with self.lock:
+            self.adapters.unload(name)
+            self.decoder.forward.drop(name)
+
+    def logits(self, adapter: str, ids: Sequence[int]) -> torch.Tensor:
+        """What follows each token, as transformers computes it: (tokens, vocabulary). For measuring, not for answering."""
+        import torch
+
+        with self.lock, torch.inference_mode():
+            self.adapters.use(adapter)
+            tokens = torch.tensor([list(ids)], device=self.decoder.shape.device)
+            past = torch.ones(1, 1, tokens.shape[1], tokens.shape[1], dtype=torch.bool, device=tokens.device).tril()
+            found: torch.Tensor = self._model(input_ids=tokens, attention_mask=past, use_cache=False).logits[0]
+            return found.float()
 
     def submit(self, call: Call) -> None:
         """Queue a call; its events arrive on its queue."""

@@ -12,8 +12,9 @@ from typing import TypeGuard
 
 from rung.errors import ModelError
 
-_NAMING = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+NAMING = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 _FORMAT = "a model folder in the transformers format holds config.json, *.safetensors and tokenizer.json"
+BLOCKED = "blocked.json"  # a file in an adapter's folder: it may not be served any more
 _hashes: dict[tuple[str, int, int], str] = {}
 
 
@@ -35,6 +36,9 @@ def check_adapter(folder: Path) -> None:
     """Raise ModelError where the folder can't be an adapter in the format of peft."""
     if not (folder / "adapter_config.json").is_file():
         raise ModelError(f"there is no adapter at {folder}", "an adapter folder holds adapter_config.json and adapter_model.safetensors")
+    if (folder / BLOCKED).exists():
+        why = _json(folder / BLOCKED).get("why", "")
+        raise ModelError(f"the adapter {folder.name} is blocked: {why}", "train another, or roll its label back to an earlier one")
     _check_weights(folder)
 
 
@@ -52,7 +56,7 @@ def _check_weights(folder: Path) -> None:
 
 def model_hash(folder: Path) -> str:
     """64 hex digits over config, tokenizer, chat template and weights."""
-    return _hash([folder / name for name in _NAMING] + sorted(folder.glob("*.safetensors")))
+    return _hash([folder / name for name in NAMING] + sorted(folder.glob("*.safetensors")))
 
 
 def adapter_hash(folder: Path) -> str:

@@ -49,6 +49,10 @@ class Forward(Protocol):
         """Answer with this adapter from now on; "" is the bare base model."""
         ...
 
+    def drop(self, adapter: str) -> None:
+        """Free what was prepared for this adapter."""
+        ...
+
     def read(self, pieces: Sequence[Piece]) -> torch.Tensor:
         """Fill in keys and values; the logits behind the pieces that end a prompt, shape (such pieces, vocabulary)."""
         ...
@@ -73,6 +77,9 @@ class PlainForward:
 
     def use(self, adapter: str) -> None:
         self.adapters.use(adapter)
+
+    def drop(self, adapter: str) -> None:
+        """Nothing was prepared."""
 
     def read(self, pieces: Sequence[Piece]) -> torch.Tensor:
         import torch

@@ -6,6 +6,7 @@ It refuses other architectures, and tokenizers that llama.cpp would split otherw
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +34,25 @@ _OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_h
 _SCRIPT = "convert it with llama.cpp's own script, which knows more kinds"
 _GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 _DIGITS = {"type": "Digits", "individual_digits": True}
+
+
+def quantise(source: Path, file: Path, kind: Literal["q8_0", "q4_k_m"]) -> Path:
+    """A quantised copy of a GGUF file, made by llama.cpp itself; the file. ModelError where it refuses."""
+    try:
+        import llama_cpp
+    except ImportError as error:
+        raise MissingExtra("quantising GGUF", "gguf") from error
+    settings = llama_cpp.llama_model_quantize_default_params()
+    settings.ftype = {"q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0, "q4_k_m": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M}[kind]
+    settings.nthread = 1
+    part = file.with_name(f"{file.name}.part")
+    logging.getLogger("llama-cpp-python").setLevel(logging.CRITICAL)  # it tells of every tensor
+    failed = llama_cpp.llama_model_quantize(str(source).encode(), str(part).encode(), settings)
+    if failed:
+        part.unlink(missing_ok=True)
+        raise ModelError(f"llama.cpp can't quantise the model to {kind} (code {failed})", "export it as f16")
+    os.replace(part, file)
+    return file
 
 
 def write_gguf(folder: Path, file: Path, matrices: Literal["f16", "f32"] = "f16") -> Path:
@@ -128,23 +148,30 @@ def _tensors(folder: Path, config: dict[str, Json], matrices: str) -> list[tuple
 
     weights = {name: tensor for path in sorted(folder.glob("*.safetensors")) for name, tensor in load_file(path).items()}
     matrix = torch.float16 if matrices == "f16" else torch.float32
-    heads = {".q_proj": config["num_attention_heads"], ".k_proj": config.get("num_key_value_heads") or config["num_attention_heads"]}
+    heads = key_heads(config)
     tensors = []
     for name, tensor in weights.items():
         stem, _, kind = name.rpartition(".")
         if stem[-7:] in heads:
-            tensor = _interleaved(tensor, heads[stem[-7:]])
-        tensors.append((f"{_gguf_name(stem)}.{kind}", tensor.to(matrix if tensor.dim() > 1 else torch.float32).numpy()))
+            tensor = interleaved(tensor, heads[stem[-7:]])
+        tensors.append((f"{gguf_name(stem)}.{kind}", tensor.to(matrix if tensor.dim() > 1 else torch.float32).numpy()))
     return tensors
 
 
-def _gguf_name(stem: str) -> str:
+def key_heads(config: dict[str, Json]) -> dict[str, int]:
+    """How many heads the rows of a query's and a key's weight stand for."""
+    heads = config["num_attention_heads"]
+    return {".q_proj": heads, ".k_proj": config.get("num_key_value_heads") or heads}
+
+
+def gguf_name(stem: str) -> str:
+    """What GGUF calls a tensor or layer of a Llama in transformers."""
     if stem in _OUTER:
         return _OUTER[stem]
     _, _, layer, rest = stem.split(".", 3)  # model.layers.<i>.<rest>
     return f"blk.{layer}.{_LAYER[rest]}"
 
 
-def _interleaved(tensor: Any, heads: int) -> Any:
+def interleaved(tensor: Any, heads: int) -> Any:
     """Rotary pairs side by side (as in GGUF) instead of in two halves (as in transformers)."""
     return tensor.reshape(heads, 2, tensor.shape[0] // heads // 2, *tensor.shape[1:]).swapaxes(1, 2).reshape(tensor.shape)

@@ -36,3 +36,15 @@ def snapshot(repository: str) -> Path:
             f"the model {repository} is not in the local cache and can't be downloaded",
             f"on a machine with a connection run `hf download {repository} --local-dir <folder>`, bring the folder, and use local:<folder>",
         ) from error
+
+
+def cached(repository: str) -> bool:
+    """Whether the repository is in the local cache; nothing is downloaded."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        snapshot_download(repository, allow_patterns=_WANTED, local_files_only=True)
+    except (LocalEntryNotFoundError, HFValidationError):
+        return False
+    return True

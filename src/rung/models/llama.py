@@ -93,6 +93,9 @@ class LlamaForward:
             self._sets[adapter] = self._packed(adapter)
         self._sets.move_to_end(adapter)
 
+    def drop(self, adapter: str) -> None:
+        self._sets.pop(adapter, None)
+
     def _packed(self, adapter: str) -> Weights:
         def joined(number: int, names: str) -> Linear:
             return pack(torch.cat([self._weight(adapter, f"model.layers.{number}.{name}") for name in names.split()]))

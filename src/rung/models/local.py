@@ -56,7 +56,12 @@ class LocalModel:
 
 
 def open_local(folder: Path, adapter: Path | None = None, **options: object) -> LocalModel:
-    """A model on the process's engine for this folder. Options: see `engine.Options`. Raises ModelError."""
+    """A model on the process's engine for this folder. Options: see `engine.Options`. Raises ModelError.
+
+    An adapter that holds all weights, as full fine-tuning makes it, is loaded in place of the folder.
+    """
+    if adapter and (adapter / "config.json").is_file():
+        folder, adapter = adapter, None
     check_model(folder)
     if any(find_spec(name) is None for name in ("torch", "transformers", "safetensors")):
         raise MissingExtra("a model on this machine", "local")

@@ -41,6 +41,11 @@ def encode_row(tokenizer: Tokenizer, messages: Messages) -> tuple[list[int], int
     return _ended(ids, len(prompt), tokenizer.eos_token_id), len(prompt)
 
 
+def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Token ids of raw text, in which nothing is a special token."""
+    return _ids(tokenizer, _inert(tokenizer, text))
+
+
 def _ended(ids: list[int], start: int, end: int | None) -> list[int]:
     """The row cut behind the last end-of-turn token of its answer, or with one appended where the template has none."""
     if end is None:
@@ -59,8 +64,7 @@ def _render(tokenizer: Tokenizer, messages: Messages, *, open_turn: bool) -> str
             "the model folder has no chat template",
             "use an instruction-tuned model, or put a chat_template.jinja beside its tokenizer.json",
         )
-    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-    plain = [_plain(message, special) for message in messages]
+    plain: list[Message] = [{"role": message["role"], "content": _inert(tokenizer, message["content"])} for message in messages]
     try:
         return str(tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=open_turn))
     except jinja2.TemplateError as error:
@@ -70,13 +74,12 @@ def _render(tokenizer: Tokenizer, messages: Messages, *, open_turn: bool) -> str
         ) from error
 
 
-def _plain(message: Message, special: list[str]) -> Message:
-    """The message with a space put into every spelling of a special token, so that it reads as plain text."""
-    content = message["content"]
-    for token in special:
-        if token in content:
-            content = content.replace(token, f"{token[0]} {token[1:]}")
-    return {"role": message["role"], "content": content}
+def _inert(tokenizer: Tokenizer, text: str) -> str:
+    """The text with a space put into every spelling of a special token, so that it reads as plain text."""
+    for token in (one.content for one in tokenizer.added_tokens_decoder.values() if one.special):
+        if token in text:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -1,15 +1,20 @@
-"""Rows to batches to a loss: prompts are masked, and only the learned tokens' logits are computed."""
+"""Rows to batches to a loss: prompts are masked, and only the learned tokens' logits are computed, a piece at a time.
+
+It refuses rows that teach nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from rung.errors import TuningError
-from rung.models.template import encode_row
+from rung.models.template import encode_row, encode_text
 from rung.tuning.rows import Row
+
+LOGITS = 1 << 25  # held at once: 128 MiB in fp32, several times that with their gradient
 
 
 @dataclass(frozen=True)
@@ -21,19 +26,45 @@ class Encoded:
     prompt: int
 
 
-Logits = Callable[[Sequence[Encoded]], Any]  # of a batch's learned tokens, row by row: (tokens, vocabulary)
+class Forward(NamedTuple):
+    """A model in two halves, so that the logits of a whole batch need never stand in memory at once."""
+
+    hidden: Callable[[Sequence[Encoded]], Any]  # of a batch's learned tokens, row by row: (tokens, hidden)
+    head: Callable[[Any], Any]  # (n, hidden) to logits (n, vocabulary)
+    vocabulary: int
 
 
 def encode_rows(tokenizer: Any, rows: Sequence[Row], window: int) -> tuple[list[Encoded], int]:
-    """The rows that fit the window, and the number of those that don't. TuningError where a row teaches nothing."""
-    encoded = []
+    """The rows that fit the window, and the number of those that don't. TuningError where a row teaches nothing.
+
+    Raw text is never too long: it is cut where the window ends.
+    """
+    encoded, dropped = [], 0
     for row in rows:
+        if row.text:
+            encoded += _cut(tokenizer, row, window)
+            continue
         ids, prompt = encode_row(tokenizer, row.messages)
-        if len(ids) <= window:
-            if prompt >= len(ids):
-                raise TuningError(f"row {row.id} has no answer to learn", "give the example an answer")
-            encoded.append(Encoded(row.id, tuple(ids), prompt))
-    return encoded, len(rows) - len(encoded)
+        if len(ids) > window:
+            dropped += 1
+            continue
+        if prompt >= len(ids):
+            raise TuningError(f"row {row.id} has no answer to learn", "give the example an answer")
+        encoded.append(Encoded(row.id, tuple(ids), prompt))
+    return encoded, dropped
+
+
+def _cut(tokenizer: Any, row: Row, window: int) -> list[Encoded]:
+    """Raw text in pieces of at most a window; each piece's first token is given, all others are learned."""
+    first, last = tokenizer.bos_token_id, tokenizer.eos_token_id
+    ids = encode_text(tokenizer, row.text)
+    opening = [] if first is None else [first]
+    size = window - len(opening)
+    starts = range(0, len(ids), size)
+    pieces = [[*opening, *ids[a : a + size]] for a in starts]
+    if last is not None and pieces and len(pieces[-1]) < window:
+        pieces[-1].append(last)
+    return [Encoded(f"{row.id}#{n:04}", tuple(piece), 1) for n, piece in enumerate(pieces) if len(piece) > 1]
 
 
 def batches(rows: Sequence[Encoded], most: int, tokens: int, r: Random) -> list[list[Encoded]]:
@@ -51,47 +82,82 @@ def batches(rows: Sequence[Encoded], most: int, tokens: int, r: Random) -> list[
     return made
 
 
-def padded(model: Any) -> Logits:
-    """The logits of any causal model of transformers: rows side by side, padded to the longest."""
-    import torch
+def padded(model: Any) -> Forward:
+    """Any causal model of transformers as it is: rows side by side, padded to the longest; its logits come in one piece."""
+    causal = causal_of(model)
 
-    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-
-    def logits(batch: Sequence[Encoded]) -> Any:
-        width = max(len(row.ids) for row in batch)
-        ids = torch.zeros(len(batch), width, dtype=torch.long)
-        learned, attended = torch.zeros_like(ids, dtype=torch.bool), torch.zeros_like(ids)
-        for i, row in enumerate(batch):
-            ids[i, : len(row.ids)] = torch.tensor(row.ids)
-            attended[i, : len(row.ids)] = 1
-            learned[i, row.prompt - 1 : len(row.ids) - 1] = True
-        learned = learned.to(model.device)
+    def hidden(batch: Sequence[Encoded]) -> Any:
+        ids, attended, learned = _side_by_side(batch, model.device)
         # The head sees the learned tokens alone, and whatever the model does to its logits afterwards is done to them.
         hook = causal.get_output_embeddings().register_forward_pre_hook(lambda _, given: (given[0][learned],))
         try:
-            return causal(input_ids=ids.to(model.device), attention_mask=attended.to(model.device), use_cache=False).logits
+            return causal(input_ids=ids, attention_mask=attended, use_cache=False).logits
         finally:
             hook.remove()
 
-    return logits
+    return Forward(hidden, lambda logits: logits, 1)
 
 
-def loss_of(logits: Logits, batch: Sequence[Encoded], *, summed: bool = False) -> Any:
-    """Cross-entropy over the answers' tokens, their mean or their sum, in fp32."""
+def halved(model: Any) -> Forward:
+    """The same with body and head apart; a caller has to see that nothing more is done to the logits."""
+    causal = causal_of(model)
+    head = causal.get_output_embeddings()
+
+    def hidden(batch: Sequence[Encoded]) -> Any:
+        ids, attended, learned = _side_by_side(batch, model.device)
+        return causal.get_decoder()(input_ids=ids, attention_mask=attended, use_cache=False).last_hidden_state[learned]
+
+    return Forward(hidden, head, head.weight.shape[0])
+
+
+def causal_of(model: Any) -> Any:
+    """The model of transformers, whether or not peft has put LoRA around it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _side_by_side(batch: Sequence[Encoded], device: Any) -> tuple[Any, Any, Any]:
+    """Ids, what is attended to, and the places whose next token is learned, all (rows, longest)."""
     import torch
 
-    found = logits(batch).float()
-    targets = torch.tensor([token for row in batch for token in row.ids[row.prompt :]], device=found.device)
-    return torch.nn.functional.cross_entropy(found, targets, reduction="sum" if summed else "mean")
+    ids = torch.zeros(len(batch), max(len(row.ids) for row in batch), dtype=torch.long)
+    learned, attended = torch.zeros_like(ids, dtype=torch.bool), torch.zeros_like(ids)
+    for i, row in enumerate(batch):
+        ids[i, : len(row.ids)] = torch.tensor(row.ids)
+        attended[i, : len(row.ids)] = 1
+        learned[i, row.prompt - 1 : len(row.ids) - 1] = True
+    return ids.to(device), attended.to(device), learned.to(device)
 
 
-def mean_loss(logits: Logits, rows: Sequence[Encoded], tokens: int) -> float:
-    """Mean loss of the answers' tokens over all rows, without learning. Dropout is the caller's to switch off."""
+def loss_of(forward: Forward, batch: Sequence[Encoded], *, summed: bool = False) -> Any:
+    """Cross-entropy over the answers' tokens, their mean or their sum, in fp32.
+
+    Beyond `LOGITS` of them, logits are computed piece by piece and again in the backward pass, so that memory holds one piece.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+    from torch.utils.checkpoint import checkpoint
+
+    hidden = forward.hidden(batch)
+    targets = torch.tensor([token for row in batch for token in row.ids[row.prompt :]], device=hidden.device)
+    size = max(1, LOGITS // forward.vocabulary)
+    if len(targets) <= size:
+        return cross_entropy(forward.head(hidden).float(), targets, reduction="sum" if summed else "mean")
+
+    def piece(hidden: Any, targets: Any) -> Any:
+        return cross_entropy(forward.head(hidden).float(), targets, reduction="sum")
+
+    pairs = zip(hidden.split(size), torch.split(targets, size), strict=True)
+    total = sum(checkpoint(piece, some, wanted, use_reentrant=False) for some, wanted in pairs)
+    return total if summed else total / len(targets)
+
+
+def total_loss(forward: Forward, rows: Sequence[Encoded], tokens: int) -> tuple[float, int]:
+    """Summed loss of the answers' tokens over all rows and their number, without learning. Dropout is the caller's to switch off."""
     import torch
 
-    total = learned = 0.0
+    total, learned = 0.0, 0
     with torch.inference_mode():
         for batch in batches(rows, 64, tokens, Random("order")):
-            total += float(loss_of(logits, batch, summed=True))
+            total += float(loss_of(forward, batch, summed=True))
             learned += sum(len(row.ids) - row.prompt for row in batch)
-    return total / learned
+    return total, learned

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from rung.tuning.loop import Encoded, Logits, loss_of
+from rung.tuning.loop import Encoded, Forward, loss_of
 
 Precision = Literal["auto", "fp32", "bf16"]
 MARGIN = 1.1  # bf16 rounds, so it has to be worth something; the noise of a timing is not
@@ -31,26 +31,26 @@ def settle(path: Path, timed: Callable[[], tuple[float, float]]) -> Precision:
     return cast(Precision, json.loads(path.read_text(encoding="utf-8"))["precision"])
 
 
-def race(model: Any, logits: Logits, batches: Sequence[Sequence[Encoded]], rounds: int = 3) -> tuple[float, float]:
+def race(model: Any, forward: Forward, batches: Sequence[Sequence[Encoded]], rounds: int = 3) -> tuple[float, float]:
     """Seconds of a step in fp32 and in bf16 on the batch of median size, the best of rounds in turns; nothing is learned."""
     batch = sorted(batches, key=lambda batch: sum(len(row.ids) for row in batch))[len(batches) // 2]
     model.train()
-    passed = [(_timed(model, logits, batch, "fp32"), _timed(model, logits, batch, "bf16")) for _ in range(rounds)]
+    passed = [(_timed(model, forward, batch, "fp32"), _timed(model, forward, batch, "bf16")) for _ in range(rounds)]
     return min(fp32 for fp32, _ in passed), min(bf16 for _, bf16 in passed)
 
 
-def _timed(model: Any, logits: Logits, batch: Sequence[Encoded], precision: Precision) -> float:
+def _timed(model: Any, forward: Forward, batch: Sequence[Encoded], precision: Precision) -> float:
     started = time.perf_counter()
-    loss = stepped(logits, batch, precision, model.device.type)
+    loss = stepped(forward, batch, precision, model.device.type)
     loss.backward()
     float(loss.detach())  # waits for a GPU
     model.zero_grad(set_to_none=True)
     return time.perf_counter() - started
 
 
-def stepped(logits: Logits, batch: Sequence[Encoded], precision: Precision, device: str) -> Any:
+def stepped(forward: Forward, batch: Sequence[Encoded], precision: Precision, device: str, *, summed: bool = False) -> Any:
     """The loss of a step. Weights that learn, their gradients and the loss itself stay in fp32."""
     import torch
 
     with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-        return loss_of(logits, batch)
+        return loss_of(forward, batch, summed=summed)

@@ -1,29 +1,32 @@
-"""A plain LoRA recipe (Hu et al. 2021): read rows, mask prompts, train, keep the best, write the adapter.
+"""A plain recipe: read rows, mask prompts, train, keep the best, see whether it learned, write the adapter.
 
 It stops when validation no longer improves, saves itself on Ctrl-C and at intervals, and goes on exactly where it was.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from rung.errors import TuningError
 from rung.tuning.adapted import adapted, window
 from rung.tuning.adapters import adapter_name, find, lineage, store
-from rung.tuning.loop import Encoded, batches, encode_rows, mean_loss, padded
-from rung.tuning.precision import Precision, race, settle, stepped
+from rung.tuning.learned import judged
+from rung.tuning.loop import Encoded, encode_rows
+from rung.tuning.memory import available, gibibytes, held, passing, peak
+from rung.tuning.precision import Precision, race, settle
 from rung.tuning.rows import Row
+from rung.tuning.spread import Group, joined
+from rung.tuning.state import State
+from rung.tuning.steps import Line, Progress, Say, epoch_of, mean_loss, planned, run
 
-Progress = Callable[[int, int], None]
+Method = Literal["lora", "rslora", "dora", "qlora", "full", "pretrain"]
+PACE = 3.0  # a step takes about three times as long as its forward pass
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,27 @@ class Recipe:
     validations: int = 2  # per epoch
     seed: int = 0
     precision: Precision = "fp32"  # of the steps; "auto" times both once, and the adapter is named after what it chose
+    method: Method = "lora"
+
+
+@dataclass(frozen=True)
+class Means:
+    """How it is computed. What is learned stays the same up to rounding, so adapters are not named after it."""
+
+    checkpointing: bool = False  # layers are computed again in the backward pass instead of being kept
+    compile: bool = False  # torch.compile; the CPU's stream does not take it
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Whom a training tells of its steps: how many are done, sentences for people, and each line of the loss curve."""
+
+    progress: Progress = lambda done, total: None
+    say: Say = lambda sentence: None
+    watch: Callable[[Line], None] = lambda line: None
+
+
+SILENT, PLAIN = Heard(), Means()
 
 
 def train(
@@ -54,43 +78,98 @@ def train(
     adapters: Path,
     documents: Mapping[str, str],
     base_id: str = "",
-    progress: Progress | None = None,
+    heard: Heard = SILENT,
+    means: Means = PLAIN,
 ) -> Path:
     """Train an adapter for the model in `base`, or find the one that the same makings made; its folder.
 
+    Started by torchrun, several processes train it together, and give what one of them would with the same batches.
     TuningError where no row fits the window or nothing is left to learn. KeyboardInterrupt saves a checkpoint first.
     """
-    if recipe.precision == "auto":
-        asked = adapter_name(recipe, base_id or base.name, training, validation)
-        chosen = settle(adapters / f"{asked}.precision.json", lambda: _race(base, training, recipe))
-        recipe = replace(recipe, precision=chosen)
-    name = adapter_name(recipe, base_id or base.name, training, validation)
-    ready = find(adapters, name)
-    if ready:
-        return ready
+    with joined() as group:
+        if recipe.precision == "auto":
+            recipe = _settled(base, training, validation, recipe, adapters, base_id, group)
+        name = adapter_name(recipe, base_id or base.name, training, validation)
+        ready = find(adapters, name)
+        if ready:
+            return ready
+        work = adapters / f"{name}.partial"
+        work.mkdir(parents=True, exist_ok=True)
+        state = State(base, recipe, means, work, group)
+        heard = heard if group.rank == 0 else Heard(watch=heard.watch)
+        scores = _trained(state, training, validation, heard)
+        if group.rank == 0:
+            told = {"rows.json": lineage(training, validation, documents, base_id or base.name), "scores.json": scores}
+            _finish(state, adapters, name, told)
+        group.wait()
+        made = find(adapters, name)
+        assert made, "the first process has just stored it"
+        return made
+
+
+def _trained(state: State, training: Sequence[Row], validation: Sequence[Row], heard: Heard) -> dict[str, Any]:
     from rung.tuning.stream import fastest  # imports torch
 
-    work = adapters / f"{name}.partial"
-    work.mkdir(parents=True, exist_ok=True)
-    state = _State(base, recipe, work)
-    train_rows, dropped = _fitting(state.tokenizer, training, state.window)
-    held_rows, _ = _fitting(state.tokenizer, validation, state.window)
-    sample = Random(f"{recipe.seed}/sample").sample(train_rows, min(len(train_rows), 48))  # enough to see whether it learned
-    state.logits = fastest(state.model, train_rows)
-    before = state.mean_loss(sample), state.mean_loss(held_rows)
-    _run(state, train_rows, held_rows, progress)
+    rows, dropped = fitting(state.tokenizer, training, state.window)
+    held_rows, _ = fitting(state.tokenizer, validation, state.window)
+    sample = Random(f"{state.recipe.seed}/sample").sample(rows, min(len(rows), 48))  # enough to see whether it learned
+    state.forward = fastest(state.model, rows, state.means.checkpointing)
+    started = time.perf_counter()
+    before = mean_loss(state, sample, heard.say), mean_loss(state, held_rows, heard.say)
+    estimate = _estimate(state, rows, (time.perf_counter() - started) / sum(len(row.ids) for row in (*sample, *held_rows)), heard.say)
+    started = time.perf_counter()
+    run(state, rows, held_rows, heard.progress, heard.say, heard.watch)
+    seconds = time.perf_counter() - started
     state.best_back()
-    after = state.mean_loss(sample), state.mean_loss(held_rows)
-    scores = {
+    after = mean_loss(state, sample, heard.say), mean_loss(state, held_rows, heard.say)
+    why = judged((before[0], after[0]), (before[1], after[1]), state.curve())
+    if why:
+        heard.say(f"warning: {why}")
+    return {
         "training_loss": {"base": before[0], "tuned": after[0]},
         "validation_loss": {"base": before[1], "tuned": after[1]},
         "rows_dropped": dropped,
-        "learned": after[0] < before[0] and after[1] < before[1],
+        "learned": not why,
+        "why": why,
+        "trained_parameters": sum(weight.numel() for weight in state.weights),
+        "seconds": seconds,  # of this run; one that went on took more
+        "memory": peak(state.model.device.type),
+        "estimate": estimate,
+        "pieces": state.parts,
     }
-    return _finish(state, adapters, name, {"rows.json": lineage(training, validation, documents), "scores.json": scores})
 
 
-def _fitting(tokenizer: Any, rows: Sequence[Row], reach: int) -> tuple[list[Encoded], int]:
+def _estimate(state: State, rows: Sequence[Encoded], per_token: float, say: Say) -> dict[str, float]:
+    """Say before it starts what it will take; where that is more than there is, begin with smaller pieces."""
+    plan = planned(rows, state.recipe)[state.step :]
+    if not plan:
+        return {}
+    kind = state.model.device.type
+    stays = peak(kind) + held(state.weights)
+    passes = max(passing(state.model, state.forward, state.group.share(batch), state.means) for batch in epoch_of(rows, state.recipe, 0))
+    seconds, free = PACE * per_token * sum(len(row.ids) for batch in plan for row in batch), available(kind)
+    told = f", {gibibytes(free)} are free" if free is not None else ""
+    say(f"{len(plan)} steps, about {seconds:.0f} s and {gibibytes(stays + passes)} of memory{told}")
+    while free is not None and passes / state.parts + held(state.weights) > max(free, 1) and state.parts < state.recipe.batch_rows:
+        state.parts *= 2
+    if state.parts > 1:
+        say(f"that is too much at once: batches are taken in {state.parts} pieces, and learn the same")
+    return {"steps": len(plan), "seconds": seconds, "memory": stays + passes}
+
+
+def _settled(
+    base: Path, training: Sequence[Row], validation: Sequence[Row], recipe: Recipe, adapters: Path, base_id: str, group: Group
+) -> Recipe:
+    """The recipe with the precision that a timing chose; the first process times, the others read."""
+    path = adapters / f"{adapter_name(recipe, base_id or base.name, training, validation)}.precision.json"
+    if group.rank == 0:
+        settle(path, lambda: _race(base, training, recipe))
+    group.wait()
+    return replace(recipe, precision=settle(path, lambda: _race(base, training, recipe)))
+
+
+def fitting(tokenizer: Any, rows: Sequence[Row], reach: int) -> tuple[list[Encoded], int]:
+    """The rows that fit and how many don't. TuningError where none does."""
     encoded, dropped = encode_rows(tokenizer, rows, reach)
     if not encoded:
         sentence = f"no training row fits the model's window of {reach:,} tokens"
@@ -103,143 +182,17 @@ def _race(base: Path, training: Sequence[Row], recipe: Recipe) -> tuple[float, f
     from rung.tuning.stream import fastest
 
     tokenizer, model = adapted(base, recipe)
-    rows, _ = _fitting(tokenizer, training, window(model))
-    return race(model, fastest(model, rows), _epoch(rows, recipe, 0))
+    rows, _ = fitting(tokenizer, training, window(model))
+    return race(model, fastest(model, rows), epoch_of(rows, recipe, 0))
 
 
-class _State:
-    """Model, optimizer and position of a training, on disk between runs."""
-
-    def __init__(self, base: Path, recipe: Recipe, work: Path) -> None:
-        import torch
-
-        self.recipe, self.work = recipe, work
-        self.tokenizer, self.model = adapted(base, recipe)
-        self.window = window(self.model)
-        self.logits = padded(self.model)
-        self.weights = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
-        self.step, self.best, self.since, self.stopped = 0, math.inf, 0, False
-        self.kept: list[Any] = [w.detach().clone() for w in self.weights]
-        self.load()
-
-    def load(self) -> None:
-        """Go on from the last checkpoint, if there is one."""
-        import torch
-
-        path = self.work / "resume.pt"
-        if path.exists():
-            held = torch.load(path, weights_only=True)
-            with torch.no_grad():
-                for weight, saved in zip(self.weights, held["weights"], strict=True):
-                    weight.copy_(saved)
-            self.optimizer.load_state_dict(held["optimizer"])
-            torch.set_rng_state(held["rng"])
-            self.kept = held["kept"]
-            self.step, self.best, self.since, self.stopped = held["step"], held["best"], held["since"], held["stopped"]
-
-    def save(self) -> None:
-        """A checkpoint, replaced at once."""
-        import torch
-
-        held = {
-            "weights": [w.detach().cpu() for w in self.weights],
-            "kept": self.kept,
-            "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
-            "step": self.step,
-            "best": self.best,
-            "since": self.since,
-            "stopped": self.stopped,
-        }
-        torch.save(held, self.work / "resume.tmp")
-        os.replace(self.work / "resume.tmp", self.work / "resume.pt")
-
-    def best_back(self) -> None:
-        """The weights with the lowest validation loss."""
-        import torch
-
-        with torch.no_grad():
-            for weight, kept in zip(self.weights, self.kept, strict=True):
-                weight.copy_(kept)
-
-    def mean_loss(self, rows: Sequence[Encoded]) -> float:
-        """Of the answers' tokens in fp32, without dropout."""
-        self.model.eval()
-        return mean_loss(self.logits, rows, self.recipe.batch_tokens)
-
-    def log(self, line: dict[str, float]) -> None:
-        """A line of the loss curve; lines after the checkpoint that a kill undid are written again."""
-        with (self.work / "loss.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
-
-def _run(state: _State, rows: Sequence[Encoded], held: Sequence[Encoded], progress: Progress | None) -> None:
-    plan = [batch for epoch in range(state.recipe.epochs) for batch in _epoch(rows, state.recipe, epoch)]
-    every = max(1, len(plan) // (state.recipe.epochs * state.recipe.validations))
-    try:
-        while state.step < len(plan) and not state.stopped:
-            line = _step(state, plan[state.step], len(plan))
-            if state.step % every == 0 or state.step == len(plan):
-                line["val_loss"] = _validate(state, held)
-            state.log(line)
-            if "val_loss" in line:
-                state.save()
-            if progress:
-                progress(len(plan) if state.stopped else state.step, len(plan))
-    except KeyboardInterrupt:
-        state.save()
-        raise
-
-
-def _epoch(rows: Sequence[Encoded], recipe: Recipe, epoch: int) -> list[list[Encoded]]:
-    return batches(rows, recipe.batch_rows, recipe.batch_tokens, Random(f"{recipe.seed}/epoch/{epoch}"))
-
-
-def _step(state: _State, batch: Sequence[Encoded], steps: int) -> dict[str, float]:
-    import torch
-
-    started, recipe = time.perf_counter(), state.recipe
-    rate = recipe.learning_rate * share(recipe, state.step, steps)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    state.model.train()
-    loss = stepped(state.logits, batch, recipe.precision, state.model.device.type)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(state.weights, recipe.clip)
-    state.optimizer.step()
-    state.optimizer.zero_grad(set_to_none=True)
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise TuningError("the training loss is not a number", "lower learning_rate under [tuning]")
-    state.step += 1
-    tokens, seconds = sum(len(row.ids) for row in batch), time.perf_counter() - started
-    return {"step": state.step, "tokens": tokens, "loss": value, "lr": rate, "seconds": seconds}
-
-
-def share(recipe: Recipe, step: int, steps: int) -> float:
-    """Of the peak learning rate at a step: a line up, then half a cosine down to a fiftieth."""
-    warm = max(1, int(steps * recipe.warmup))
-    if step < warm:
-        return (step + 1) / warm
-    return max(0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))), 0.02)
-
-
-def _validate(state: _State, held: Sequence[Encoded]) -> float:
-    value = state.mean_loss(held)
-    if value < state.best - 1e-4:
-        state.best, state.since = value, 0
-        state.kept = [w.detach().clone() for w in state.weights]
-    else:
-        state.since += 1
-        state.stopped = state.since >= state.recipe.patience
-    return value
-
-
-def _finish(state: _State, adapters: Path, name: str, told: dict[str, Any]) -> Path:
+def _finish(state: State, adapters: Path, name: str, told: dict[str, Any]) -> Path:
     temporary = adapters / f"{name}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
-    state.model.peft_config["default"].base_model_name_or_path = ""  # a folder of this machine says nothing elsewhere
+    if state.recipe.method == "full":
+        state.tokenizer.save_pretrained(str(temporary))  # a full model stands alone
+    else:
+        state.model.peft_config["default"].base_model_name_or_path = ""  # a folder of this machine says nothing elsewhere
     state.model.save_pretrained(str(temporary))
     (temporary / "README.md").unlink(missing_ok=True)
     shutil.copy(state.work / "loss.jsonl", temporary / "loss.jsonl")

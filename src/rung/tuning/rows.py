@@ -20,17 +20,19 @@ TrainingSource = Callable[[Case], tuple[Hit, ...]]
 
 @dataclass(frozen=True)
 class Row:
-    """A chat whose last message is learned, with the documents its facts came from."""
+    """A chat whose last message is learned, or raw text that is learned whole, with the documents its facts came from."""
 
     id: str
     messages: tuple[Message, ...]
     documents: tuple[str, ...]
     group: str
+    passages: tuple[str, ...] = ()  # what of them: "document:start-end", or "document#hash" of a quotation
+    text: str = ""  # raw text; there are no messages then
 
     @property
     def hash(self) -> str:
         """Of what is trained on."""
-        return hashlib.sha256(json.dumps(self.messages, ensure_ascii=False).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.text or self.messages, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 def no_context(case: Case) -> tuple[Hit, ...]:
@@ -48,8 +50,33 @@ def rows(cases: Sequence[Case], style: PromptStyle, source: TrainingSource) -> l
         prompt = render(style, case.question, hits)
         target: Message = {"role": "assistant", "content": _target(case, hits, refusals, style)}
         documents = tuple(sorted({e.document for e in case.evidence} | {hit.passage.document for hit in hits}))
-        made.append(Row(case.id, (*prompt, target), documents, case.group or case.id))
+        made.append(Row(case.id, (*prompt, target), documents, case.group or case.id, _passages(case, hits)))
     return made
+
+
+def _passages(case: Case, hits: Sequence[Hit]) -> tuple[str, ...]:
+    """Names of what the row was made from; they hold none of its words."""
+    shown = {f"{hit.passage.document}:{hit.passage.start}-{hit.passage.end}" for hit in hits}
+    quoted = {f"{e.document}#{hashlib.sha256(_folded(e.quote).encode()).hexdigest()[:12]}" for e in case.evidence if e.quote}
+    return tuple(sorted(shown | quoted))
+
+
+def raw_rows(passages: Iterable[Passage]) -> list[Row]:
+    """A row of raw text per document, put together from its passages, for continual pre-training."""
+    texts: dict[str, list[Passage]] = {}
+    for passage in passages:
+        texts.setdefault(passage.document, []).append(passage)
+    return [Row(f"text/{path}", (), (path,), path, text=_joined(parts)) for path, parts in sorted(texts.items())]
+
+
+def _joined(parts: Sequence[Passage]) -> str:
+    """Where passages overlap, the text stands once."""
+    text, end = "", 0
+    for part in sorted(parts, key=lambda part: (part.start, part.end)):
+        if part.end > end:
+            text += ("\n\n" if text and part.start > end else "") + part.text[max(0, end - part.start) :]
+            end = part.end
+    return text
 
 
 def _target(case: Case, hits: Sequence[Hit], refusals: Sequence[str], style: PromptStyle) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
-from rung.tuning.loop import Encoded, Logits, padded
+from rung.tuning.loop import Encoded, Forward, causal_of, halved, padded
 
 PIECE = 192  # queries at once: softmax over small matrices is faster than a flash kernel with its backward pass
 GROUPS = (
@@ -74,29 +75,32 @@ def _merged(frozen: Frozen, pairs: Sequence[Any], kind: Any) -> Any:
     return joined.to(kind)
 
 
-def fastest(model: Any, rows: Sequence[Encoded]) -> Logits:
-    """The stream where it says what transformers says on the shortest and the longest row, else rows padded."""
-    slow, fast = padded(model), streamed(model)
-    if fast is None:
-        return slow
+def fastest(model: Any, rows: Sequence[Encoded], checkpointing: bool = False) -> Forward:
+    """The first that says what transformers says on the shortest and the longest row: the stream, body and head apart, or as it is."""
+    slow = padded(model)
     ends = sorted(rows, key=lambda row: len(row.ids))
     model.eval()
     with torch.inference_mode():
-        told, said = slow([ends[0], ends[-1]]), fast([ends[0], ends[-1]])
-    return fast if told.shape == said.shape and float((told - said).abs().max()) < 1e-3 * float(told.abs().max()) else slow
+        told = slow.hidden([ends[0], ends[-1]])
+        for forward in (streamed(model, checkpointing), halved(model)):
+            if forward is not None:
+                said = forward.head(forward.hidden([ends[0], ends[-1]]))
+                if told.shape == said.shape and float((told - said).abs().max()) < 1e-3 * float(told.abs().max()):
+                    return forward
+    return slow
 
 
-def streamed(model: Any) -> Logits | None:
-    """The logits of a batch's learned tokens, (tokens, vocabulary), as a function; None where the model is built otherwise."""
-    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+def streamed(model: Any, checkpointing: bool = False) -> Forward | None:
+    """The stream in two halves; None where the model is built otherwise. With checkpointing layers are computed again, not kept."""
+    causal = causal_of(model)
     if model.device.type != "cpu" or not _llama_like(causal):
         return None
     body, config = causal.model, causal.config
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     parts = [_layer(layer) for layer in body.layers]
-    head = ((causal.lm_head.weight,), causal.lm_head.bias, ())
+    matrix = ((causal.lm_head.weight,), causal.lm_head.bias, ())
 
-    def logits(batch: Sequence[Encoded]) -> Any:
+    def hidden(batch: Sequence[Encoded]) -> Any:
         ids = torch.tensor([token for row in batch for token in row.ids])
         starts = [0, *accumulate(len(row.ids) for row in batch)]
         at = torch.cat([torch.arange(start + row.prompt - 1, start + len(row.ids) - 1) for start, row in zip(starts, batch, strict=False)])
@@ -106,10 +110,15 @@ def streamed(model: Any) -> Logits | None:
         half = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
         with torch.autocast("cpu", enabled=False):
             for number, layer in enumerate(parts):
-                x = _through(x, layer, (cos.to(half), sin.to(half)), size, batch, at if number == len(parts) - 1 else None)
-            return Joined.apply(_norm(x, body.norm, half), head)  # type: ignore[no-untyped-call]
+                given = (x, layer, (cos.to(half), sin.to(half)), size, batch, at if number == len(parts) - 1 else None)
+                x = checkpoint(_through, *given, use_reentrant=False) if checkpointing else _through(*given)
+            return _norm(x, body.norm, half)
 
-    return logits
+    def head(x: Any) -> Any:
+        with torch.autocast("cpu", enabled=False):
+            return Joined.apply(x, matrix)  # type: ignore[no-untyped-call]
+
+    return Forward(hidden, head, causal.lm_head.weight.shape[0])
 
 
 def _through(x: Any, layer: Any, turn: tuple[Any, Any], size: int, batch: Sequence[Encoded], at: Any) -> Any:

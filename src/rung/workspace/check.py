@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rung.types import Case
 from rung.workspace import workspace as w
+from rung.workspace.beside import besides
+from rung.workspace.specialists import encoder
+from rung.workspace.workspace import Progress, silent
+
+if TYPE_CHECKING:
+    from rung.tuning.audit.finding import Audit
 
 
 @dataclass(frozen=True)
@@ -22,15 +29,20 @@ class Checked:
     documents: int
     skipped: tuple[tuple[str, str], ...]  # path and reason
     warnings: tuple[str, ...]
+    audit: Audit | None = None  # of the examples, where the project has any
 
 
-def check_project(folder: Path) -> Checked:
-    """Read configuration, cases, examples and documents. Raises the first RungError met."""
+def check_project(folder: Path, show: str = "", progress: Progress = silent) -> Checked:
+    """Read configuration, cases, examples and documents. Raises the first RungError met; what is wrong with examples is a finding.
+
+    `show` names the example whose rendered row the audit holds; the first if "".
+    """
     from rung.knowledge.access import doubts
     from rung.knowledge.gather import gather
+    from rung.workspace.auditing import audit_examples, read_examples
 
     ws = w.open_workspace(folder)
-    cases, examples = w.cases(ws), w.examples(ws)
+    cases, (examples, _, broken) = w.cases(ws), read_examples(ws)
     _check_names(ws)
     read = gather(w.places(ws))
     w.task(ws, cases)
@@ -38,6 +50,7 @@ def check_project(folder: Path) -> Checked:
     warnings = _warnings(ws, cases, examples, {document.path for document in read.documents})
     held = w.lists(ws)
     warnings += doubts(held, read.documents) if held else []
+    audited = audit_examples(ws, cases, read.documents, show, progress) if examples or broken else None
     return Checked(
         ws.config.project.name,
         len(cases),
@@ -47,6 +60,7 @@ def check_project(folder: Path) -> Checked:
         len(read.documents),
         tuple((s.path, s.reason) for s in read.skipped),
         tuple(warnings),
+        audited,
     )
 
 
@@ -59,10 +73,6 @@ def _warnings(ws: w.Workspace, cases: Sequence[Case], examples: Sequence[Case], 
     if lost:
         are = "document that is" if len(lost) == 1 else "documents that are"
         found.append(f"evidence names {len(lost)} {are} not in the folder, such as {lost[0]}")
-    shared = {case.group or case.id for case in cases} & {example.group for example in examples if example.group}
-    if shared:
-        stand = "group stands" if len(shared) == 1 else "groups stand"
-        found.append(f"{len(shared)} {stand} in cases and examples, such as {min(shared)}: a tuned model may have seen their facts")
     if project.task == "answer" and (project.labels or project.json_schema):
         found.append("labels and json_schema are read for the tasks classify and extract only; this project's task is answer")
     return found
@@ -81,3 +91,6 @@ def _check_names(ws: w.Workspace) -> None:
     if (ws.config.knowledge.default_folder or ws.config.knowledge.sources) and not ws.config.knowledge.embedder.startswith("hf:"):
         w.embedder(ws)
         w.index(ws)
+    besides(ws)
+    if ws.config.project.task == "classify" and not ws.config.specialist.encoder.startswith("hf:"):
+        encoder(ws)

@@ -121,7 +121,7 @@ def made_up(knowledge: Knowledge) -> tuple[Knowledge, list[Case]]:
     from rung.knowledge.indexes.exact import Exact
 
     held = _spread(list(knowledge.passages()), AMONG)
-    cut = {passage.id: parted for passage in held if (parted := _parted(passage))}
+    cut = {passage.id: halves for passage in held if (halves := parted(passage))}
     chosen = set(sorted(cut, key=_lot)[:MOST])
     held = [replace(passage, text=cut[passage.id][1]) if passage.id in chosen else passage for passage in held]
     cases = [
@@ -137,7 +137,7 @@ def made_up(knowledge: Knowledge) -> tuple[Knowledge, list[Case]]:
     return replace(knowledge, index=Exact(Path(), rows.shape[1], held, stacked), only=ALL), cases
 
 
-def _parted(passage: Passage) -> tuple[str, str] | None:
+def parted(passage: Passage) -> tuple[str, str] | None:
     """A sentence of 6 to 40 words and the passage without it; None where too little would be left."""
     found = [match for match in _SENTENCE.finditer(passage.text) if 6 <= len(match[0].split()) <= 40]
     if not found:

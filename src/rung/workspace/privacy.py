@@ -24,6 +24,12 @@ def kept_away(index: str) -> bool:
     return not _here(urlsplit(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT", "")).hostname or "")
 
 
+def asked_away(url: str) -> bool:
+    """Whether a question sent to this address or database may leave the machine. A URL without a host is a file's or a socket's."""
+    hosts = _postgres_hosts(url).split(",")
+    return any(host and not host.startswith("/") and not _here(host) for host in hosts)
+
+
 def _postgres_hosts(where: str) -> str:
     """The hosts of a libpq URL or key=value string, joined by commas."""
     if "://" not in where:

@@ -1,24 +1,79 @@
-"""From a project to a trained adapter: which rows, which base, where it is kept."""
+"""From a project to a trained adapter: which rows, which base, which recipe, where it is kept."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.errors import RungError, TuningError
+from rung.errors import ConfigError, RungError, TuningError
 from rung.types import Case
 from rung.workspace import workspace as w
+from rung.workspace.privacy import remote
 from rung.workspace.searching import searching
 from rung.workspace.workspace import Progress, Workspace
 
 if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
-    from rung.tuning.rows import TrainingSource
+    from rung.tuning.lr_range import Curve
+    from rung.tuning.raft_sweep import Cell
+    from rung.tuning.recipe import Means, Recipe
+    from rung.tuning.remote import Remote
+    from rung.tuning.rows import Row, TrainingSource
+
+Say = Callable[[str], None]
+
+
+def quiet(sentence: str) -> None:
+    """Sentences for nobody."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a training is made of, before anything is trained."""
+
+    training: list[Row]
+    validation: list[Row]
+    solved: list[Case]
+    made: list[Row]  # of the solved examples, before any cleaning
+    recipe: Recipe
+    means: Means
+    base: Path  # where the weights lie; empty where another machine trains
+    base_id: str
+    adapters: Path
+    documents: dict[str, str]  # path to hash
+    what: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is trained on: the examples that may be told, their rows, and what is left of these after cleaning, split in two."""
+
+    solved: list[Case]
+    made: list[Row]
+    training: list[Row]
+    validation: list[Row]
+
+
+def prepare(ws: Workspace, examples: Sequence[Case], public: Knowledge | None, *, raft: bool) -> Prepared:
+    """The rows of `tuned` or, with a knowledge, of `raft`. TuningError where there is nothing to train on."""
+    from rung.tuning.audit.personal import cleaned
+    from rung.tuning.rows import no_context, rows
+    from rung.tuning.split import split
+
+    if not examples:
+        raise TuningError("the project has no solved examples to train on", 'add examples = "examples.jsonl" under [project]')
+    solved = w.told(ws, public, examples)
+    made = rows(solved, w.style(ws), raft_source_of(ws, public) if raft and public else no_context)
+    kept = cleaned(made, ws.config.tuning.personal_data)
+    if made and not kept:
+        raise TuningError("every training row holds personal data and is left out", 'set personal_data = "redact" under [tuning]')
+    return Prepared(solved, made, *split(kept, 0.1, ws.config.project.seed))
 
 
 def train_adapter(
@@ -29,6 +84,7 @@ def train_adapter(
     workers: int | None = None,
     *,
     raft: bool = False,
+    say: Say = quiet,
 ) -> tuple[Path, tuple[dict[str, float], ...]]:
     """The adapter's folder and its loss curve; trained if it isn't there.
 
@@ -36,37 +92,103 @@ def train_adapter(
     TuningError where there is nothing to train on; RungError where the disk is full or another training is running.
     """
     from rung.measure.record import lines_of
-    from rung.models import base_folder
     from rung.tuning.adapters import adapter_name, find
-    from rung.tuning.recipe import train
-    from rung.tuning.rows import no_context, rows
-    from rung.tuning.split import split
+    from rung.tuning.defaults import told
+    from rung.tuning.spread import started
+    from rung.workspace.auditing import audit_rows, keep_audit
 
-    if not examples:
-        raise TuningError("the project has no solved examples to train on", 'add examples = "examples.jsonl" under [project]')
-    public = w.shown(ws, knowledge, "") if knowledge else None
-    source = _raft(ws, public) if raft and public else no_context
-    training, validation = split(rows(w.told(ws, public, examples), w.style(ws), source), 0.1, ws.config.project.seed)
-    recipe, base, adapters = w.recipe(ws), w.base_model(ws, workers=workers).id, ws.home / "adapters"
-    folder = find(adapters, adapter_name(recipe, base, training, validation))
+    plan = planned(ws, examples, knowledge, workers, raft=raft)
+    folder = find(plan.adapters, adapter_name(plan.recipe, plan.base_id, plan.training, plan.validation))
     if folder is None:
-        documents, what = (public.documents(), "train raft") if raft and public else ({}, "train tuned")
-        bar = partial(progress, what)
-        with _writing(adapters):
-            folder = train(base_folder(ws.config.model.name, ws.folder), training, validation, recipe, adapters, documents, base, bar)
-    by_step = {line["step"]: line for line in lines_of(folder / "loss.jsonl")}  # steps after the checkpoint before a kill stand twice
+        if not ws.config.tuning.remote:
+            say(told(ws.config.tuning, plan.recipe))
+        done = audit_rows(ws, plan.solved, plan.made, plan.validation, progress) if plan.made else None
+        with writing(plan.adapters):
+            folder = _elsewhere(ws, plan, say) if ws.config.tuning.remote else _here(plan, progress, say)
+        if done and started().rank == 0:
+            keep_audit(done, audited(folder))
+    path = folder / "loss.jsonl"
+    lines = lines_of(path) if path.exists() else ()
+    by_step = {line["step"]: line for line in lines}  # steps after the checkpoint before a kill stand twice
     return folder, tuple(by_step[step] for step in sorted(by_step))
 
 
+def _here(plan: Plan, progress: Progress, say: Say) -> Path:
+    from rung.tuning.recipe import Heard, train
+
+    heard = Heard(partial(progress, plan.what), say)
+    return train(plan.base, plan.training, plan.validation, plan.recipe, plan.adapters, plan.documents, plan.base_id, heard, plan.means)
+
+
+def _elsewhere(ws: Workspace, plan: Plan, say: Say) -> Path:
+    from rung.tuning.remote import tune
+
+    return tune(remote_of(ws), plan.training, plan.validation, plan.recipe, plan.adapters, plan.documents, plan.base_id, say)
+
+
+def planned(
+    ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None, workers: int | None = None, *, raft: bool = False
+) -> Plan:
+    """Rows, split and recipe of the project's training. TuningError where there is nothing to train on."""
+    from rung.models import base_folder
+    from rung.tuning.recipe import Means
+    from rung.tuning.rows import raw_rows
+    from rung.tuning.split import split
+
+    tuning, pretrain = ws.config.tuning, ws.config.tuning.method == "pretrain" and not raft
+    base = Path() if tuning.remote else base_folder(ws.config.model.name, ws.folder)
+    public = w.shown(ws, knowledge, "") if knowledge else None
+    raw = raw_rows(public.passages()) if pretrain and public else []
+    alone = raw and not examples
+    ready = Prepared([], [], *split(raw, 0.1, ws.config.project.seed)) if alone else prepare(ws, examples, public, raft=raft)
+    training, validation = ready.training + (raw if examples else []), ready.validation
+    recipe = recipe_for(ws, len(training))
+    documents = dict(public.documents()) if (raft or pretrain) and public else {}
+    what, base_id = "train raft" if raft else "train tuned", w.base_model(ws, workers=workers).id
+    means, adapters = Means(tuning.checkpointing, tuning.compile), ws.home / "adapters"
+    return Plan(training, validation, ready.solved, ready.made, recipe, means, base, base_id, adapters, documents, what)
+
+
+def recipe_for(ws: Workspace, rows: int) -> Recipe:
+    """How an adapter is trained on so many rows: as configured, and what is not, derived."""
+    from rung.models import base_folder
+    from rung.tuning.defaults import derived, hidden_size
+
+    name, tuning = ws.config.model.name, ws.config.tuning
+    away = tuning.remote or name.startswith("endpoint:")
+    return derived(tuning, rows, 2000 if away else hidden_size(base_folder(name, ws.folder)), ws.config.project.seed)
+
+
+def remote_of(ws: Workspace) -> Remote:
+    """The tuner on another machine. ConfigError where privacy forbids it or no model is named."""
+    from rung.tuning.remote import Remote
+
+    tuning, name = ws.config.tuning, ws.config.model.name
+    if ws.config.limits.private and remote(f"endpoint:model@{tuning.remote}"):
+        sentence = f"the project is private, and '{tuning.remote}' would be sent its examples"
+        raise ConfigError(sentence, "take remote out of [tuning], or private out of [limits]")
+    model = tuning.remote_model or (name[9:].rpartition("@")[0] if name.startswith("endpoint:") else "")
+    if not model:
+        raise ConfigError(f"'{tuning.remote}' must be told which model to tune", "set remote_model under [tuning]")
+    return Remote(tuning.remote.rstrip("/"), model, tuning.key_env)
+
+
+def audited(adapter: Path) -> Path:
+    """The file that holds the audit made before an adapter was trained."""
+    return adapter.with_name(f"{adapter.name}.audit.json")
+
+
 @contextmanager
-def _writing(adapters: Path) -> Iterator[None]:
+def writing(adapters: Path) -> Iterator[None]:
     """Hold the one lock for training, and tell a full disk from a fault: torch and safetensors don't raise OSError for it."""
     from filelock import FileLock, Timeout
     from safetensors import SafetensorError
 
+    from rung.tuning.spread import started
+
     try:
         adapters.mkdir(parents=True, exist_ok=True)
-        with FileLock(adapters / "lock").acquire(timeout=0):
+        with FileLock(adapters / "lock").acquire(timeout=0) if started().rank == 0 else nullcontext():
             yield
     except Timeout:
         raise RungError(f"another process is training in {adapters}", "wait until it is done and run again") from None
@@ -80,14 +202,59 @@ def _writing(adapters: Path) -> Iterator[None]:
         raise RungError(f"the disk is full, {adapters} can't be written", hint) from error
 
 
-def _raft(ws: Workspace, knowledge: Knowledge) -> TrainingSource:
+def raft_source_of(ws: Workspace, knowledge: Knowledge, p: float | None = None, distractors: int | None = None) -> TrainingSource:
+    """The passages that a raft row stands on, from the search that serves; `p` and `distractors` as configured if not given."""
     from rung.tuning.rows import raft_source
 
-    source = searching(ws, knowledge)
+    source, tuning = searching(ws, knowledge), ws.config.tuning
+    most = next((n for n in (distractors, tuning.distractors) if n is not None), source.k - 1)
     return raft_source(
         lambda question, k: list(replace(source, k=k).find(question).hits),
         knowledge.passages(),
-        ws.config.tuning.gold_probability,
-        source.k,
+        tuning.gold_probability if p is None else p,
+        most + 1,
         ws.config.project.seed,
     )
+
+
+def lr_range(ws: Workspace, knowledge: Knowledge | None, progress: Progress, *, raft: bool = False) -> tuple[Curve, Path]:
+    """A learning-rate range test of the project's training, and the file that keeps it."""
+    from rung.measure.record import write_whole
+    from rung.tuning.adapters import adapter_name
+    from rung.tuning.lr_range import range_test
+    from rung.tuning.recipe import Heard
+
+    plan = planned(ws, w.examples(ws), knowledge, raft=raft)
+    curve = range_test(plan.base, plan.training, plan.recipe, Heard(partial(progress, "learning rates")), plan.means)
+    name = adapter_name(plan.recipe, plan.base_id, plan.training, plan.validation)
+    path = plan.adapters / f"{name}.lr-range.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(asdict(curve), indent=1).encode())
+    return curve, path
+
+
+def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say) -> list[Cell]:
+    """RAFT's settings swept on the project's validation split, best first; validated on what the serving search brings."""
+    from rung.tuning.audit.personal import cleaned
+    from rung.tuning.raft_sweep import SHARES, sweep
+    from rung.tuning.recipe import Heard
+    from rung.tuning.rows import rows
+
+    examples = w.examples(ws)
+    plan = planned(ws, examples, knowledge, raft=True)
+    public, held = w.shown(ws, knowledge, ""), {row.id for row in plan.validation}
+    solved, style, source = w.told(ws, public, examples), w.style(ws), searching(ws, public)
+    kept = {row.id for row in plan.training}
+
+    def clean(source: TrainingSource, ids: set[str]) -> list[Row]:
+        """Of all rows those with these ids: refusals are drawn from all."""
+        return [row for row in cleaned(rows(solved, style, source), ws.config.tuning.personal_data) if row.id in ids]
+
+    def made(p: float, distractors: int) -> list[Row]:
+        return clean(raft_source_of(ws, public, p, distractors), kept)
+
+    served = clean(lambda case: tuple(source.find(case.question).hits), held)
+    grid = [(p, n) for n in sorted({1, source.k - 1, 2 * source.k - 1}) for p in SHARES]
+    with writing(plan.adapters):
+        heard = Heard(partial(progress, "sweep"), say)
+        return sweep(plan.base, made, served, grid, plan.recipe, plan.adapters, plan.documents, plan.base_id, heard, plan.means)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rung.errors import MissingExtra
-from rung.sources import FolderSource, GitSource, RowsSource
+from rung.sources import FolderSource, GitSource, PushSource, RowsSource
 from rung.workspace.workspace import Workspace
 
 SHORTEST = 1.0  # seconds between two looks at a source that can't be watched
@@ -46,6 +46,8 @@ def watched(ws: Workspace) -> list[Path]:
             roots.append(path)
         elif isinstance(source, RowsSource):
             roots.append(path.parent)
+        elif isinstance(source, PushSource):
+            roots += [path / source.name] if (path / source.name).is_dir() else []
         elif isinstance(source, GitSource):
             roots += [part for part in (path / ".git", path / "refs") if part.is_dir()]
     return list(dict.fromkeys(root.resolve() for root in roots))
@@ -65,6 +67,6 @@ def _counts(path: Path, roots: list[Path]) -> bool:
 
 def _pause(ws: Workspace) -> float:
     """Seconds after which sources that can't be watched are looked at; 0 where there are none."""
-    local = (FolderSource, GitSource, RowsSource)
+    local = (FolderSource, GitSource, RowsSource, PushSource)
     pauses = [max(source.every, SHORTEST) for source in ws.config.knowledge.sources if not isinstance(source, local)]
     return min(pauses, default=0.0)

@@ -16,6 +16,7 @@ from rung.types import Case, ChatModel, Embedder, Settings
 from rung.workspace.privacy import kept_away, remote
 
 if TYPE_CHECKING:
+    from rung.approach.entailment import Entailment
     from rung.approach.policy import Policy
     from rung.approach.prompt import PromptStyle
     from rung.knowledge.access import Lists
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from rung.measure.cost import Prices
     from rung.measure.score import Task
     from rung.measure.verdict import Limits
-    from rung.tuning.recipe import Recipe
     from rung.types import Filter
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, out of how much
@@ -61,6 +61,14 @@ def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: 
     if user and not config.access.on:
         raise ConfigError(f"access lists are off, so nothing is kept from '{user}' or anybody else", "set on = true under [access]")
     return Workspace(folder, config, user, tuple(where), at)
+
+
+def answering_with(ws: Workspace, adapter: str) -> Workspace:
+    """The project with an adapter, by label or hash, in place of the one that its configuration names; "" changes nothing."""
+    if not adapter:
+        return ws
+    model = ws.config.model.model_copy(update={"adapter": adapter})
+    return replace(ws, config=ws.config.model_copy(update={"model": model}))
 
 
 def cases(ws: Workspace) -> list[Case]:
@@ -150,15 +158,21 @@ def places(ws: Workspace) -> list[Place]:
     from rung.sources import FolderSource, RowsSource
 
     settings, found = ws.config.knowledge, []
+    ocr = settings.ocr_languages
+    if ocr:
+        from rung.knowledge.readers.ocr import check
+
+        check(ocr)
+    version = f"{VERSION} ocr={ocr}" if ocr else VERSION
     if settings.default_folder:
         source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
-        origin = open_origin(source, ws.folder, ws.home)
-        found.append(Place("", origin, f"{VERSION} {settings.default_folder}", apart=_own_files(ws, source.path)))
+        origin = open_origin(source, ws.folder, ws.home, ocr)
+        found.append(Place("", origin, f"{version} {settings.default_folder}", apart=_own_files(ws, source.path)))
     for one in settings.sources:
         if isinstance(one, RowsSource) and (ws.folder / one.path).name in _own_files(ws, str(Path(one.path).parent)):
             raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
-        told = sha256(f"{VERSION} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
-        origin = open_origin(one, ws.folder, ws.home / "knowledge")
+        told = sha256(f"{version} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
+        origin = open_origin(one, ws.folder, ws.home / "knowledge", ocr)
         found.append(Place(one.name, origin, told, one.every, _own_files(ws, getattr(one, "path", ""))))
     return found
 
@@ -166,7 +180,7 @@ def places(ws: Workspace) -> list[Place]:
 def _own_files(ws: Workspace, path: str) -> frozenset[str]:
     """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
     project, root = ws.config.project, (ws.folder / path).resolve()
-    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema)
+    names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema, ws.config.tuning.general, "forgotten.json")
     own = [(ws.folder / name).resolve() for name in names if name]
     tops = [root, *(parent for parent in (root, *root.parents) if (parent / ".git").exists())][:2]
     return frozenset(file.relative_to(top).as_posix() for top in tops for file in own if file.is_relative_to(top))
@@ -211,6 +225,8 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
     """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
     from rung.knowledge.knowledge import sync
+    from rung.knowledge.read import Skipped
+    from rung.workspace.ignoring import REASON, ignored
 
     settings, note = ws.config.knowledge, ws.home / "knowledge" / "seen.json"
     found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws)
@@ -218,8 +234,10 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
     reader = machines.reader() if machines else None
     held_now = knowledge.state.documents
     gathered = gather(found, before, held_now, fresh=fresh, progress=lambda done, total, _: progress("read", done, total), reader=reader)
-    held = lists(ws)
-    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), held, machines)
+    gone, held = ignored(ws.folder), lists(ws)
+    documents = [document for document in gathered.documents if not gone.holds(document)]
+    left = [Skipped(document.path, REASON) for document in gathered.documents if gone.holds(document)]
+    report = sync(knowledge, documents, (), lambda done, total, what: progress("index", done, total), held, machines)
     if gathered.seen != before:
         with suppress(OSError):  # it only saves work
             write_seen(note, gathered.seen)
@@ -227,7 +245,7 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
         from rung.workspace.choose import keep_choice
 
         keep_choice(knowledge, examples(ws), lambda done, total: progress("choose how to rank", done, total))
-    return replace(report, skipped=tuple(gathered.skipped), kept=gathered.kept)  # what is kept was settled in gathering
+    return replace(report, skipped=(*gathered.skipped, *left), kept=gathered.kept)  # what is kept was settled in gathering
 
 
 def held_knowledge(ws: Workspace) -> Knowledge:
@@ -235,7 +253,8 @@ def held_knowledge(ws: Workspace) -> Knowledge:
     from rung.knowledge.knowledge import open_knowledge
 
     settings = ws.config.knowledge
-    return open_knowledge(ws.home / "knowledge", embedder(ws), index(ws), settings.passage_tokens, settings.keep_days)
+    making = (settings.chunker, settings.ocr_languages)
+    return open_knowledge(ws.home / "knowledge", embedder(ws), index(ws), settings.passage_tokens, settings.keep_days, *making)
 
 
 def lists(ws: Workspace) -> Lists | None:
@@ -278,14 +297,22 @@ def told(ws: Workspace, knowledge: Knowledge | None, solved: Sequence[Case]) -> 
 
 
 def base_model(ws: Workspace, adapter: Path | None = None, workers: int | None = None) -> ChatModel:
-    """The configured model, with an adapter on top if given. `workers` bounds what runs side by side."""
+    """The configured model, with an adapter on top if given. `workers` bounds what runs side by side.
+
+    An adapter that a remote tuner made is a model of its own, on the tuner's server.
+    """
     from rung.models import load
 
     name, options = ws.config.model.name, dict(ws.config.model.options)
+    if adapter and (adapter / "remote.json").is_file():
+        told = json.loads((adapter / "remote.json").read_text(encoding="utf-8"))
+        options = options if name.startswith("endpoint:") else {"key_env": told["key_env"]}
+        name, adapter = f"endpoint:{told['model']}@{told['url']}", None
     if workers:
         options["concurrency" if name.startswith("endpoint:") else "threads"] = workers
-    if name.startswith("local:") and not Path(name[6:]).expanduser().is_absolute():
-        name = f"local:{ws.folder / name[6:]}"
+    kind, _, path = name.partition(":")
+    if kind in ("local", "extractor") and not Path(path).expanduser().is_absolute():
+        name = f"{kind}:{ws.folder / path}"
     return load(name, adapter, **options)
 
 
@@ -319,6 +346,14 @@ def policy(ws: Workspace, *, measured: bool) -> Policy:
     return Policy(answer.unsupported, answer.refusal, tuple(sorted(set(re.findall(r"[A-Za-z]{3,}", ws.config.project.form)))))
 
 
+def entailment(ws: Workspace) -> Entailment | None:
+    """The model that judges sentences after they were checked by words; None where none is named."""
+    from rung.approach.entailment import load
+
+    name = ws.config.answer.entailment
+    return load(located(ws, name)) if name else None
+
+
 def task(ws: Workspace, held_out: Sequence[Case]) -> Task:
     """What a right answer is, checked against the cases."""
     from rung.measure.score import make_task
@@ -342,11 +377,3 @@ def prices(ws: Workspace) -> Prices:
     from rung.measure.cost import Prices
 
     return Prices(**ws.config.prices.model_dump())
-
-
-def recipe(ws: Workspace) -> Recipe:
-    """How adapters are trained."""
-    from rung.tuning.recipe import Recipe
-
-    chosen = ws.config.tuning.model_dump(exclude={"gold_probability"})
-    return Recipe(seed=ws.config.project.seed, **chosen)

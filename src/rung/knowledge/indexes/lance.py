@@ -1,10 +1,14 @@
-"""Vectors and full text in LanceDB, embedded. A state is a version of its table; it refuses to show half a commit."""
+"""Vectors and full text in LanceDB, embedded. A state is a version of its table; it refuses to show half a commit.
+
+Up to LARGE passages are scanned exactly. Beyond, all are scanned as codes of four bits a dimension and the nearest of them
+ranked by their exact vectors; what a filter lets through is still scanned exactly, from memory, where it is little.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +17,7 @@ from rung.knowledge.chunk import searchable
 from rung.knowledge.indexes import fragments
 from rung.knowledge.indexes.fragments import NAME
 from rung.knowledge.indexes.place import place
+from rung.knowledge.indexes.views import View, Views, fits
 from rung.types import ALL, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
@@ -23,7 +28,11 @@ TIES = 10  # more than asked for, so that passages of equal score are ranked by 
 NEVER = timedelta(days=36500)  # compact only: until the new state is noted, the old version must stay, however old
 SMALL = 500  # passages up to which the words are indexed from scratch by every commit
 CHURN = 0.05  # share of new and removed passages from which they are indexed from scratch in any table
-LOOSE = 1_000  # passages that a search by words may have to scan
+LARGE = 30_000  # passages up to which the nearest are found by an exact scan
+LOOSE = 1_000  # passages that a search may have to scan beside the indexes, or
+SHARE = 0.005  # this share of a large table: putting them into its indexes rewrites it
+PROBES = 1 << 16  # more parts than an index of vectors has: all codes are compared, so that no part is missed
+REFINE = 2  # candidates ranked by their exact vectors, for each one asked for
 COMMIT = 20  # a commit counts as so many more: it leaves a file of its own
 TAG = "oldest"  # of the version that must not be cleaned up
 SLACK = (0.05, 1.0, 20.0)  # seconds: LanceDB reads the clock again after us
@@ -45,6 +54,8 @@ class Lance:
     table: Any  # None while empty
     dimensions: int
     wear: Wear = Wear()
+    views: Views = field(default_factory=Views, repr=False)
+    counted: tuple[int, int] | None = field(default=None, repr=False)  # version and rows of what is searched, once asked for
 
     def begin(self) -> str:
         """The database's place, with a table in it that fragments can be written beside, in the way a commit takes them."""
@@ -83,8 +94,10 @@ class Lance:
             else:
                 self.table.checkout(before)
             raise
+        finally:
+            self.counted = None
         self.table.checkout(version)
-        self.wear = wear
+        self.wear, self.counted = wear, None  # another thread may have counted meanwhile
         return f"{version}.{wear.churn}.{wear.loose}"
 
     def _stand(self, version: int) -> None:
@@ -97,8 +110,6 @@ class Lance:
     def _change(
         self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels], written: Sequence[str]
     ) -> Wear:
-        from lancedb.index import FTS, BTree
-
         held = self.table.count_rows()
         for where in _where(remove):
             self.table.delete(where)
@@ -112,12 +123,9 @@ class Lance:
         churn, loose = self.wear.churn + gone + added, self.wear.loose + added + COMMIT
         if total <= SMALL or churn > CHURN * total:
             self.table.optimize(cleanup_older_than=NEVER)
-            if total:
-                self.table.create_index("searchable", config=FTS(stem=True, remove_stop_words=True), replace=True)
-            if total > SMALL:
-                self.table.create_index("document", config=BTree(), replace=True)  # a commit finds what it removes without a scan
+            _indexed(self.table, total)
             return Wear()
-        if loose > LOOSE:
+        if loose > max(LOOSE, SHARE * total):
             self.table.optimize(cleanup_older_than=NEVER)
             return Wear(churn)
         return Wear(churn, loose)
@@ -134,12 +142,32 @@ class Lance:
             _clean(table, made[oldest])
 
     def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
-        """The k nearest by cosine, by an exact scan of what the filter lets through."""
+        """The k nearest by cosine of what the filter lets through: exact in small tables and where it lets little through."""
         if self._empty() or _nothing(only):
             return []
-        query = self.table.search(vector, vector_column_name="vector").distance_type("cosine").bypass_vector_index()
-        rows = _through(query, only).select([*COLUMNS, "_distance"]).limit(k + TIES).to_list()
-        return _hits(rows, "_distance", -1.0, 1.0)[:k]
+        version, rows = self._counted()
+        large = rows > LARGE
+        if large and only != ALL and (view := self.views.view(version, only, lambda: self._view(only))):
+            return self._nearest(view, vector, k)
+        query = self.table.search(vector, vector_column_name="vector").distance_type("cosine")
+        query = query.nprobes(PROBES).refine_factor(REFINE) if large else query.bypass_vector_index()
+        found = _through(query, only).select([*COLUMNS, "_distance"]).limit(k + TIES).to_list()
+        return _hits(found, "_distance", -1.0, 1.0)[:k]
+
+    def _view(self, only: Filter) -> View | None:
+        """The vectors that the filter lets through; None where they are too many to keep."""
+        import numpy as np
+
+        if not fits(most := self.table.count_rows(_conditions(only)), self.dimensions):
+            return None
+        found = _through(self.table.search(), only).select(["vector"]).with_row_id(True).limit(max(most, 1)).to_arrow()
+        flat = found["vector"].combine_chunks().flatten().to_numpy()
+        return View(found["_rowid"].to_numpy(), np.asarray(flat, np.float32).reshape(-1, self.dimensions))
+
+    def _nearest(self, view: View, vector: Vectors, k: int) -> list[Hit]:
+        best = view.best(vector, k + TIES)
+        rows = self.table.take_row_ids(list(best)).select(COLUMNS).with_row_id().to_list() if best else []
+        return _hits([{**row, "_score": best[row["_rowid"]]} for row in rows], "_score", 1.0, 0.0)[:k]
 
     def words(self, text: str, k: int, only: Filter = ALL) -> list[Hit]:
         """The k best by BM25 over headings and text, English words stemmed."""
@@ -168,7 +196,12 @@ class Lance:
         return [_passage(row) for row in rows], vectors
 
     def _empty(self) -> bool:
-        return self.table is None or not self.table.count_rows()
+        return self.table is None or not self._counted()[1]
+
+    def _counted(self) -> tuple[int, int]:
+        if self.counted is None:
+            self.counted = (self.table.version, self.table.count_rows())
+        return self.counted
 
 
 def open_state(folder: Path, dimensions: int, state: str, where: str = "") -> Lance:
@@ -213,6 +246,21 @@ def _created(database: Any, dimensions: int) -> Any:
     return database.create_table(NAME, schema=_schema(dimensions))
 
 
+def _indexed(table: Any, rows: int) -> None:
+    """Index the words from scratch; in larger tables what a commit removes, and in large ones labels and vectors too."""
+    from lancedb.index import FTS, BTree, IvfRq, LabelList
+
+    if rows:
+        table.create_index("searchable", config=FTS(stem=True, remove_stop_words=True), replace=True)
+    if rows > SMALL:
+        table.create_index("document", config=BTree(), replace=True)  # a commit finds what it removes without a scan
+    if rows > LARGE:
+        for column in ("readers", "facts"):
+            table.create_index(column, config=LabelList(), replace=True)
+    if rows > LARGE and table.schema.field("vector").type.list_size % 8 == 0:  # others are scanned
+        table.create_index("vector", config=IvfRq(distance_type="cosine", num_bits=4), replace=True)
+
+
 def _begun(database: Any, dimensions: int) -> Any:
     """The table as it was created, with the files beside it that a killed first commit had finished."""
     if NAME not in database.list_tables().tables:
@@ -238,11 +286,15 @@ def _quoted(texts: Iterable[str]) -> str:
 
 def _through(query: Any, only: Filter) -> Any:
     """The query with the filter, which LanceDB applies before it ranks."""
+    where = _conditions(only)
+    return query.where(where, prefilter=True) if where else query
+
+
+def _conditions(only: Filter) -> str:
     sets = [("facts", wanted) for wanted in only.facts]
     if only.readers is not None:
         sets.append(("readers", only.readers))
-    wheres = [f"array_has_any({column}, [{_quoted(sorted(wanted))}])" for column, wanted in sets]
-    return query.where(" AND ".join(wheres), prefilter=True) if wheres else query
+    return " AND ".join(f"array_has_any({column}, [{_quoted(sorted(wanted))}])" for column, wanted in sets)
 
 
 def _nothing(only: Filter) -> bool:

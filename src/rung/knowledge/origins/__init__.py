@@ -6,7 +6,7 @@ They refuse to decide what has changed; that is `gather`'s work.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
@@ -40,13 +40,16 @@ class Origin(Protocol):
         """One listed document, under the path of its entry. Raises Unreadable or OSError."""
 
 
-def open_origin(source: SourceConfig, project: Path, cache: Path) -> Origin:
-    """The origin that a `[[knowledge.sources]]` table names; relative paths are the project's. Raises RungError."""
+def open_origin(source: SourceConfig, project: Path, cache: Path, ocr: str = "") -> Origin:
+    """The origin that a `[[knowledge.sources]]` table names; relative paths are the project's. Raises RungError.
+
+    `ocr` names the languages of scanned pages, where origins of files are to read them.
+    """
     try:
         opened = import_module(f"rung.knowledge.origins.{source.kind}").open_origin(source, project, cache)
     except ModuleNotFoundError as error:
         raise MissingExtra(f"the source '{source.name}' ({error.name})", EXTRAS.get(source.kind, "knowledge")) from None
-    return cast("Origin", opened)
+    return cast("Origin", replace(opened, ocr=ocr) if ocr and hasattr(opened, "ocr") else opened)
 
 
 def wanted(path: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:

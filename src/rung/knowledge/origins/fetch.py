@@ -108,15 +108,21 @@ def normal(url: str) -> str:
     return urlunsplit((parts.scheme, user + place, parts.path or "/", parts.query, ""))
 
 
-def _once(client: httpx.Client, guard: Guard, url: str, headers: Mapping[str, str]) -> Fetched:
+def post(client: httpx.Client, guard: Guard, url: str, body: bytes, headers: Mapping[str, str]) -> Fetched:
+    """Send a body to an address; a redirect is an answer like any other. Raises Refused and Unreachable."""
+    return _once(client, guard, normal(url), headers, body)
+
+
+def _once(client: httpx.Client, guard: Guard, url: str, headers: Mapping[str, str], content: bytes | None = None) -> Fetched:
     if not guard.allows(url):
         raise Refused("is not on an allowed host")
     asked = httpx.URL(url)
     host, port = asked.raw_host.decode("ascii"), asked.port or _PORTS[asked.scheme]
     address = resolved(host, port, guard.allow_private)
     request = client.build_request(
-        "GET",
+        "GET" if content is None else "POST",
         asked.copy_with(host=address),
+        content=content,
         headers={**headers, "Host": asked.netloc.decode("ascii")},
         extensions={"sni_hostname": host},  # the certificate must be the name's, not the address's
     )

@@ -28,6 +28,7 @@ class Folder:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     largest: int = LARGEST
+    ocr: str = ""
 
     def entries(self) -> Iterator[Entry]:
         """The files in order of path, hidden ones left out. DataError where there is no folder."""
@@ -54,7 +55,7 @@ class Folder:
 
     def read(self, path: str) -> Document:
         """The file as a document."""
-        return read_document((self.root / path).read_bytes(), path)
+        return read_document((self.root / path).read_bytes(), path, self.ocr)
 
 
 def open_origin(source: FolderSource, project: Path, cache: Path) -> Folder:

@@ -33,6 +33,7 @@ class Git:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     largest: int = LARGEST
+    ocr: str = ""
 
     def entries(self) -> Iterator[Entry]:
         """The files in git's order; links, submodules and hidden files are left out."""
@@ -55,7 +56,7 @@ class Git:
         raw = _git(self.repository, "cat-file", "blob", f"{self.commit}:{path}")
         if raw.startswith(_POINTER):
             raise Unreadable("is a pointer of Git LFS; its content is not in the repository")
-        document = read_document(raw, path)
+        document = read_document(raw, path, self.ocr)
         return replace(document, meta={**self._history.get(path, {}), **document.meta, "revision": self.commit[:12]})
 
     def _limits(self) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ class S3:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     largest: int = LARGEST
+    ocr: str = ""
 
     def entries(self) -> Iterator[Entry]:
         """The objects in order of key, hidden ones and folder marks left out. KnowledgeError where the storage refuses."""
@@ -52,7 +53,7 @@ class S3:
         """The object as a document, with its date in `modified` where the format names none."""
         with self._asked():
             got = obstore.get(self.store, path)
-            document = read_document(bytes(got.bytes()), path)
+            document = read_document(bytes(got.bytes()), path, self.ocr)
         modified = {"modified": got.meta["last_modified"].isoformat()}
         return Document(document.path, document.text, document.title, document.hash, {**modified, **document.meta})
 

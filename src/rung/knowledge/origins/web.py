@@ -69,6 +69,7 @@ class Web:
     pages: dict[str, Page] = field(default_factory=dict)
     robots: dict[str, RobotFileParser] = field(default_factory=dict)
     asked: float = 0.0  # monotonic seconds of the last request
+    ocr: str = ""
 
     def entries(self) -> Iterator[Entry]:
         """The pages in the order they were found. KnowledgeError where a page or sitemap to begin with can't be had."""
@@ -89,7 +90,7 @@ class Web:
         if page.trouble:
             raise Unreadable(page.trouble)
         raw = self._kept(page.url).read_bytes()
-        document = read_document(_transcoded(raw, page.charset), f"page{page.ending}")
+        document = read_document(_transcoded(raw, page.charset), f"page{page.ending}", self.ocr)
         meta = {"modified": page.modified} if page.modified else {}
         title = path.rstrip("/").rsplit("/", 1)[-1] if document.title == "page" else document.title
         digest = hashlib.sha256(raw).hexdigest()

@@ -1,4 +1,4 @@
-"""Reads the text layer of PDFs through kreuzberg and keeps where each page starts. It refuses encrypted and scanned files.
+"""Reads the text layer of PDFs through kreuzberg and keeps where each page starts. It refuses encrypted files, and scans without OCR.
 
 Tables with drawn lines are read from the lines, because a text layer holds their words only, row by row.
 """
@@ -11,15 +11,17 @@ from typing import Any
 
 from rung.errors import MissingExtra
 from rung.knowledge.readers.kreuzberg import extract
+from rung.knowledge.readers.ocr import recognised
 from rung.knowledge.readers.ruled import Ruled, ruled_tables
 from rung.knowledge.reading import Reading, Unreadable, paged
 from rung.knowledge.tables import table
 
 
-def read(raw: bytes) -> Reading:
+def read(raw: bytes, ocr: str = "") -> Reading:
     """The text as Markdown, headings guessed from font sizes; `meta["pages"]` holds [page, offset].
 
-    Pages that are pictures without text are listed in `meta["unread_pages"]`. Raises Unreadable, also where all are.
+    Pages that are pictures without text are recognised where `ocr` names their languages, and listed in `meta["ocr_pages"]`;
+    those left are listed in `meta["unread_pages"]`. Raises Unreadable, also where all are left, and KnowledgeError without tesseract.
     """
     found = extract(raw, "application/pdf", nodes=True)
     nodes: dict[int, list[Mapping[str, Any]]] = {}
@@ -29,11 +31,13 @@ def read(raw: bytes) -> Reading:
         if node["content"]["node_type"] not in ("group", "image", "page_break"):
             nodes.setdefault(at, []).append(node)
     scanned, tables = _drawn(raw, nodes.keys())
-    pages = [(number, _joined(list(_blocks(nodes[number], tables.get(number, []))))) for number in sorted(nodes)]
-    text, starts = paged(pages)
+    pages = {number: _joined(list(_blocks(nodes[number], tables.get(number, [])))) for number in sorted(nodes)}
+    seen = recognised(raw, scanned, ocr) if ocr and scanned else {}
+    scanned = [number for number in scanned if number not in seen]
+    text, starts = paged(sorted((pages | seen).items()))
     if scanned and not text.strip():
         raise Unreadable(f"is scanned: {len(scanned)} page{'s' if len(scanned) > 1 else ''} of pictures without text")
-    meta = {**found.meta, "pages": starts} | ({"unread_pages": scanned} if scanned else {})
+    meta = {**found.meta, "pages": starts} | ({"unread_pages": scanned} if scanned else {}) | ({"ocr_pages": sorted(seen)} if seen else {})
     return Reading(text, str(found.meta.get("title", "")), meta)
 
 

@@ -26,14 +26,15 @@ class CrossEncoder:
 
     def scores(self, question: str, texts: Sequence[str]) -> list[float]:
         """The output's logit for each text; what is over the limit is cut off the text's end."""
+        return [self.logits(question, text)[0] for text in texts]
+
+    def logits(self, first: str, second: str) -> list[float]:
+        """All outputs for a pair; what is over the limit is cut off the end of the longer one."""
         import torch
 
-        found = []
         with torch.inference_mode():
-            for text in texts:
-                pair = self._tokenizer(question, text, truncation="longest_first", max_length=self.limit, return_tensors="pt")
-                found.append(float(self._model(**pair.to(self._model.device)).logits[0, 0]))
-        return found
+            pair = self._tokenizer(first, second, truncation="longest_first", max_length=self.limit, return_tensors="pt")
+            return [float(logit) for logit in self._model(**pair.to(self._model.device)).logits[0]]
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -56,6 +57,14 @@ class CrossEncoder:
 
 def open_reranker(name: str) -> CrossEncoder:
     """`hf:<folder or hub name>`. KnowledgeError where it is out of reach, not safetensors, or gives more than one score."""
+    encoder, labels = opened(name)
+    if len(labels) != 1:
+        raise KnowledgeError(f"{encoder.folder.name} gives {len(labels)} scores a pair", "choose a cross-encoder with one output")
+    return encoder
+
+
+def opened(name: str) -> tuple[CrossEncoder, list[str]]:
+    """A cross-encoder and the names of its outputs. KnowledgeError where it is out of reach or not safetensors."""
     from rung.knowledge.embedders.transformer import located
 
     folder = located(name)
@@ -63,11 +72,10 @@ def open_reranker(name: str) -> CrossEncoder:
     if not weights:
         raise KnowledgeError(f"{folder} holds no safetensors", "only safetensors are loaded; convert the weights first")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    outputs = len(config.get("id2label") or {}) or config.get("num_labels", 2)
-    if outputs != 1:
-        raise KnowledgeError(f"{folder.name} gives {outputs} scores a pair", "choose a cross-encoder with one output")
+    named = {int(number): str(label) for number, label in (config.get("id2label") or {}).items()}
+    labels = [named[number] for number in sorted(named)] or [""] * config.get("num_labels", 2)
     told = hashlib.sha256()
     for file in weights:
         with file.open("rb") as opened:
             told.update(hashlib.file_digest(opened, "sha256").digest())
-    return CrossEncoder(folder, f"hf-{told.hexdigest()[:16]}", min(LIMIT, int(config.get("max_position_embeddings") or LIMIT)))
+    return CrossEncoder(folder, f"hf-{told.hexdigest()[:16]}", min(LIMIT, int(config.get("max_position_embeddings") or LIMIT))), labels

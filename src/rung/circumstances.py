@@ -1,0 +1,78 @@
+"""What a project's own files, its history and its last climb tell of it, for warnings. It asks no model a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rung.errors import DataError
+from rung.measure.warn import WEEK, Circumstances
+from rung.types import Answer, Case
+from rung.workspace import workspace as w
+from rung.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from rung.climb import Parts
+    from rung.knowledge.knowledge import Knowledge
+    from rung.measure.diagnose import Diagnosis
+
+TOKEN = 4  # characters of plain English
+
+
+def circumstances(parts: Parts, found: Diagnosis, asked: Sequence[Case], said: Mapping[str, Answer]) -> Circumstances:
+    """What the project's own files, its history and its last climb tell. No model's weights are loaded for it."""
+    ws = parts.ws
+    knowledge, config = parts.knowledge, ws.config
+    ranks = [rank for case in asked if (rank := _rank(case, said[case.id])) is not None]
+    groups = {case.group for case in parts.cases if case.group} & {case.group for case in parts.examples}
+    model = parts.models["base"][0] if "base" in parts.models else None
+    system = w.style(ws).system
+    return Circumstances(
+        rungs=tuple(config.project.rungs) or _all_rungs(parts),
+        system_tokens=model.count([{"role": "system", "content": system}]) if model else None,
+        examples=len(parts.examples),
+        k=config.knowledge.k if knowledge else 0,
+        deepest=max(ranks, default=None),
+        causes={one.kind: one.count for one in found.shares},
+        changes_a_week=_changes_a_week(knowledge) if knowledge else None,
+        baseline=_baseline(ws),
+        overlap=len(groups),
+        knowledge_tokens=sum(len(p.text) for p in knowledge.passages()) // TOKEN if knowledge else None,
+        window=model.window if model else None,
+    )
+
+
+def _all_rungs(parts: Parts) -> tuple[str, ...]:
+    from rung.approach.ladder import LADDER
+    from rung.climb import unavailable
+
+    loaded = "base" in parts.models  # whether everything fits its window is asked of the model
+    return tuple(name for name, rung in LADDER.items() if (loaded or rung.source != "everything") and not unavailable(parts, name))
+
+
+def _rank(case: Case, answer: Answer) -> int | None:
+    """The rank at which the last of the case's evidence first stood among the hits; None where some never did."""
+    from rung.measure.retrieval import supports
+
+    found = [next((rank for rank, hit in enumerate(answer.hits, 1) if supports(hit, one)), None) for one in case.evidence]
+    ranks = [rank for rank in found if rank]
+    return max(ranks) if ranks and len(ranks) == len(found) else None
+
+
+def _changes_a_week(knowledge: Knowledge) -> float | None:
+    """Commits a week over the states that are kept; None where they span less than a week."""
+    from rung.knowledge.knowledge import history
+
+    since = [moment.since for moment in history(knowledge)]
+    weeks = (since[-1] - since[0]) / (WEEK * 86_400) if len(since) > 1 else 0.0
+    return (len(since) - 1) / weeks if weeks >= 1 else None
+
+
+def _baseline(ws: Workspace) -> bool | None:
+    """Whether the last climb measured a prompt alone; None where there was none."""
+    from rung.runs import last_climb
+
+    try:
+        return any(one.summary.name == "prompt" and one.summary.ran for one in last_climb(ws).rungs)
+    except DataError:
+        return None

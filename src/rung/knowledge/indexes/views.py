@@ -1,0 +1,69 @@
+"""Vectors of what a filter lets through, kept in memory for as long as one state is searched. It refuses to hold more than its room."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from rung.types import Filter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rung.types import Vectors
+
+ROOM = 256 * 2**20  # bytes of vectors held at once; a view takes half of it at most
+PIECE = 512  # rows multiplied at once: too few for BLAS to wake its threads, which would only wait for those of the other search
+
+
+@dataclass(frozen=True)
+class View:
+    """The rows that a filter lets through, shape (rows,), and their unit vectors, shape (rows, d)."""
+
+    rows: NDArray[Any]
+    vectors: Vectors
+
+    def best(self, vector: Vectors, k: int) -> dict[int, float]:
+        """The k rows nearest to one unit vector of shape (d,) by cosine, each with its score."""
+        import numpy as np
+
+        wanted = np.asarray(vector, np.float32)
+        scores = np.empty(len(self.vectors), np.float32)
+        for at in range(0, len(scores), PIECE):
+            np.dot(self.vectors[at : at + PIECE], wanted, out=scores[at : at + PIECE])
+        near = np.argpartition(-scores, k)[:k] if k < len(scores) else np.arange(len(scores))
+        return dict(zip(self.rows[near].tolist(), scores[near].tolist(), strict=True))
+
+
+@dataclass
+class Views:
+    """The views used last, of one version of a table. Mutable and shared by the threads that search."""
+
+    version: int = -1
+    held: OrderedDict[Filter, View | None] = field(default_factory=OrderedDict)  # None: lets too much through
+    lock: Lock = field(default_factory=Lock)
+
+    def view(self, version: int, only: Filter, load: Callable[[], View | None]) -> View | None:
+        """The filter's view of this version, loaded where it isn't held."""
+        with self.lock:
+            if self.version != version:
+                self.held.clear()
+                self.version = version
+            if only in self.held:
+                self.held.move_to_end(only)
+                return self.held[only]
+        found = load()
+        with self.lock:
+            if self.version == version:
+                self.held[only] = found
+                while sum(one.vectors.nbytes for one in self.held.values() if one) > ROOM:
+                    self.held.popitem(last=False)
+        return found
+
+
+def fits(rows: int, dimensions: int) -> bool:
+    """Whether so many vectors may be kept."""
+    return rows * dimensions * 4 <= ROOM // 2

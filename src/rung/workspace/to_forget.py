@@ -1,0 +1,199 @@
+"""What is to go when documents or a subject are forgotten: found in every state, row, record, adapter and export. Changes nothing.
+
+It refuses documents that nothing in the project knows, and words so short that they would take everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung.errors import ConfigError, DataError
+from rung.tuning.adapters import finished, told
+from rung.workspace import labels
+from rung.workspace import workspace as w
+from rung.workspace.catalogue import exports
+from rung.workspace.ignoring import ignored
+from rung.workspace.traces import Rows, Sought, folded, mentions, rows_of, rows_with
+from rung.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from rung.knowledge.knowledge import Knowledge
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    documents: tuple[str, ...] = ()
+    subject: str = ""
+    delete_source: bool = False
+    ignore: bool = False
+    retrain: bool = False
+
+    @property
+    def id(self) -> str:
+        """Names the request, whatever else was asked with it."""
+        return hashlib.sha256(json.dumps([sorted(self.documents), folded(self.subject)]).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that must go. It holds words of the documents, to search for when they are gone, and is deleted in the end."""
+
+    documents: dict[str, str]  # path → hash of its bytes, of every state
+    sources: tuple[str, ...]  # documents that lie where they came from
+    rows: tuple[Rows, ...]
+    row_ids: tuple[str, ...]
+    runs: tuple[str, ...]
+    logs: tuple[str, ...]
+    adapters: tuple[str, ...]
+    exports: tuple[str, ...]
+    embedders: tuple[str, ...]
+    probes: tuple[str, ...] = field(repr=False)
+
+    def lines(self) -> list[str]:
+        """For people; the words stay out."""
+        counts = {"documents": self.documents, "rows": [row for one in self.rows for row in one.rows], "runs": self.runs, "logs": self.logs}
+        said = [f"{len(held)} {what}" for what, held in counts.items()]
+        blocked = [f"  learned from it: {what} {name}" for what in ("adapters", "exports", "embedders") for name in getattr(self, what)]
+        return [", ".join(said), *(f"  {path} ({digest[:12]})" for path, digest in self.documents.items()), *blocked]
+
+
+def plan(ws: Workspace, asked: Request) -> Plan:
+    """What the request is about, and what an interrupted one still had to do. Nothing is changed.
+
+    DataError for a document that nothing here knows, or words that nothing here holds.
+    """
+    if not asked.documents and len(folded(asked.subject)) < 3:
+        raise ConfigError("nothing to forget was named", "name documents, or --subject with at least three letters")
+    before, knowledge = read_plan(journal(ws, asked)), held(ws)
+    known = states(knowledge)
+    texts = {(path, digest): text for path, digest, text in known}
+    named = set(asked.documents) | {path for (path, _), text in texts.items() if Sought(frozenset(), asked.subject).said_in(text)}
+    hashes = {digest for path, digest in texts if path in named} - {""}
+    named |= {path for path, digest in texts if digest in hashes}  # copies of it under other names
+    documents = {path: next((digest for one, digest in texts if one == path), "") for path in sorted(named)}
+    sought = Sought(frozenset(documents), asked.subject)
+    rows = tuple(one for path in rows_of(ws) if (one := rows_with(path, sought)).rows)
+    row_ids = tuple(sorted(case.id for case in w.examples(ws) if sought.named_in(asdict(case)))) if rows else ()
+    adapters = tuple(folder.name for folder in finished(labels.adapters_home(ws)) if _learned(folder, documents, row_ids))
+    found = Plan(
+        documents,
+        tuple(path for path in documents if lies(ws, path)),
+        rows,
+        row_ids,
+        tuple(
+            sorted(path.name for path in ws.home.glob("runs/*") if any(mentions(one, sought) for one in path.rglob("*") if one.is_file()))
+        ),
+        tuple(sorted(str(path.relative_to(ws.home)) for path in logs(ws) if mentions(path, sought))),
+        adapters,
+        tuple(one.folder for one in exports(ws.home) if one.adapter in adapters),
+        tuple(sorted(path.parent.name for path in ws.home.glob("embedders/*/rows.json") if _names(path) & set(row_ids))),
+        _probes(texts, documents),
+    )
+    whole = _joined(before, found) if before else found
+    gone = ignored(ws.folder)
+    fresh = [path for path in whole.sources if path not in gone.paths]
+    serving = [folder for folder in finished(labels.adapters_home(ws)) if folder.name in adapters and not labels.blocked(folder)]
+    if not (
+        before or fresh or whole.rows or whole.runs or whole.logs or serving or any(documents.values()) or (asked.retrain and adapters)
+    ):
+        what = f"'{asked.documents[0]}'" if asked.documents else "these words"
+        raise DataError(f"nothing here knows {what}", "name documents by the paths they are cited by: `rung index --list --at VERSION`")
+    return whole
+
+
+def held(ws: Workspace) -> Knowledge | None:
+    """The project's knowledge, all of it; None where it has no documents."""
+    return w.held_knowledge(ws) if ws.config.knowledge.default_folder or ws.config.knowledge.sources else None
+
+
+def states(knowledge: Knowledge | None) -> list[tuple[str, str, str]]:
+    """Path, hash and text of each document of the present and of every earlier state."""
+    from rung.knowledge import knowledge as k
+
+    found: dict[tuple[str, str], list[str]] = {}
+    for moment in k.history(knowledge) if knowledge else ():
+        state = k.reopened(knowledge, moment.version)  # type: ignore[arg-type]
+        fresh = {path: held.hash for path, held in state.state.documents.items() if (path, held.hash) not in found}
+        for key in fresh.items():
+            found[key] = []
+        for passage in state.passages() if fresh else ():
+            if passage.document in fresh:
+                found[passage.document, fresh[passage.document]].append(passage.text)
+    return [(path, digest, "".join(texts)) for (path, digest), texts in found.items()]
+
+
+def lies(ws: Workspace, path: str) -> Path | None:
+    """The file a document came from, where it is a file here and still lies there."""
+    from rung.sources import FolderSource
+
+    folders = [one for one in ws.config.knowledge.sources if isinstance(one, FolderSource)]
+    roots = {"": ws.config.knowledge.default_folder} | {one.name: one.path for one in folders}
+    for name, root in roots.items():
+        inner = path.removeprefix(f"{name}/") if name else path
+        if root and (not name or inner != path) and (ws.folder / root / inner).is_file():
+            return ws.folder / root / inner
+    return None
+
+
+def logs(ws: Workspace) -> list[Path]:
+    """Text files of the project's own that are none of the kinds that are handled one by one."""
+    handled = ("runs", "adapters", "knowledge", "embedders", "forget", "freshness")
+    return [path for path in sorted(ws.home.rglob("*")) if path.is_file() and path.relative_to(ws.home).parts[0] not in handled]
+
+
+def _learned(folder: Path, documents: dict[str, str], row_ids: Sequence[str]) -> bool:
+    rows = told(folder, "rows.json")
+    behind = {document for one in rows.get("behind", {}).values() for document in one["documents"]} | rows.get("documents", {}).keys()
+    return bool(behind & documents.keys() or {*rows.get("training", {}), *rows.get("validation", {})} & set(row_ids))
+
+
+def _traced(run: Path, sought: Sought) -> bool:
+    return any(mentions(path, sought) for path in run.rglob("*") if path.is_file())
+
+
+def _names(path: Path) -> set[str]:
+    told: Any = json.loads(path.read_text(encoding="utf-8"))
+    return set(map(str, told))
+
+
+def _probes(texts: Mapping[tuple[str, str], str], documents: Mapping[str, str]) -> tuple[str, ...]:
+    """The longest lines of each document that no other document says: words to look for when it is gone."""
+    others = "\n".join(text for (path, _), text in texts.items() if path not in documents)
+    found: set[str] = set()
+    for (path, _), text in texts.items():
+        lines = {line.strip() for line in text.splitlines() if len(line.strip()) >= 24} if path in documents else set()
+        found |= set(sorted((line for line in lines if line not in others), key=len)[-3:])
+    return tuple(sorted(found))
+
+
+def journal(ws: Workspace, asked: Request) -> Path:
+    """Where the plan of a request lies while it is carried out."""
+    return ws.home / "forget" / asked.id / "plan.json"
+
+
+def read_plan(path: Path) -> Plan | None:
+    """The plan of a request that was interrupted; None where none was."""
+    if not path.exists():
+        return None
+    told: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
+    rows = tuple(Rows(one["file"], tuple((number, digest) for number, digest in one["rows"])) for one in told["rows"])
+    listed = {key: tuple(value) for key, value in told.items() if isinstance(value, list) and key != "rows"}
+    return Plan(documents=told["documents"], rows=rows, **listed)
+
+
+def _joined(before: Plan, now: Plan) -> Plan:
+    """What an interrupted request had found and what is found now, each thing once."""
+    both: dict[str, Any] = {
+        name: tuple(dict.fromkeys((*getattr(before, name), *getattr(now, name))))
+        for name in ("row_ids", "runs", "logs", "adapters", "exports", "embedders", "probes")
+    }
+    files = {one.file for one in before.rows}
+    documents = {**{path: digest for path, digest in now.documents.items() if path not in before.documents}, **before.documents}
+    return Plan(documents=documents, sources=now.sources, rows=(*before.rows, *(one for one in now.rows if one.file not in files)), **both)

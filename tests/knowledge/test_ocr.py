@@ -1,0 +1,107 @@
+"""Scanned pages are read with tesseract where that is asked for, and named as unreadable where it is not."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from office_files import pdf
+
+import rung
+from rung.errors import KnowledgeError
+from rung.knowledge.read import read_document
+from rung.knowledge.readers.ocr import check, recognised
+from rung.knowledge.reading import Unreadable
+from rung.workspace import workspace as w
+
+LINES = [["The warranty of the crane lasts", "twenty-seven months."], ["Spare parts are kept", "in the north shed."]]
+tesseract = pytest.mark.skipif(not shutil.which("tesseract"), reason="the program tesseract is not on this machine")
+
+
+def scan(pages: list[list[str]], kept: int = 0) -> bytes:
+    """A PDF whose pages are pictures of these lines; the first `kept` stay text."""
+    import pypdfium2
+
+    with pypdfium2.PdfDocument(pdf(pages)) as source, pypdfium2.PdfDocument.new() as made:
+        for number in range(len(source)):
+            if number < kept:
+                made.import_pages(source, [number])
+                continue
+            width, height = source[number].get_size()
+            image = pypdfium2.PdfImage.new(made)
+            image.set_bitmap(source[number].render(scale=3))
+            image.set_matrix(pypdfium2.PdfMatrix().scale(width, height))
+            page = made.new_page(width, height)
+            page.insert_obj(image)
+            page.gen_content()
+        out = io.BytesIO()
+        made.save(out)
+    return out.getvalue()
+
+
+@tesseract
+def test_scanned_pages_are_read_with_their_numbers() -> None:
+    raw = scan([["A page of text."], *LINES], kept=1)
+    plain = read_document(raw, "manual.pdf")
+    assert plain.meta["unread_pages"] == [2, 3]
+    read = read_document(raw, "manual.pdf", "eng")
+    assert "twenty-seven months" in read.text
+    assert "north shed" in read.text
+    assert read.meta["ocr_pages"] == [2, 3]
+    assert "unread_pages" not in read.meta
+    assert [number for number, _ in read.meta["pages"]] == [1, 2, 3]
+    assert read.text[read.meta["pages"][2][1] :].startswith("Spare parts")
+
+
+@tesseract
+def test_a_page_on_which_nothing_is_found_stays_unread() -> None:
+    raw = scan([[], LINES[0]])
+    read = read_document(raw, "manual.pdf", "eng")
+    assert (read.meta["ocr_pages"], read.meta["unread_pages"]) == ([2], [1])
+    assert recognised(raw, [1], "eng") == {}
+    with pytest.raises(Unreadable, match="is scanned"):
+        read_document(raw, "manual.pdf")
+
+
+@tesseract
+def test_a_project_reads_scans_once_it_is_told_to(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("# A\n\nA text.")
+    (tmp_path / "docs" / "manual.pdf").write_bytes(scan(LINES))
+    (tmp_path / "cases.jsonl").write_text("")
+    told = '[knowledge]\nembedder = "hashing"\nindex = "exact"\n'
+    versions = []
+    for ocr in ("", "ocr = true\n", "ocr = false\n"):
+        (tmp_path / "rung.toml").write_text(told + ocr)
+        report = rung.open(tmp_path).index()
+        assert bool(report.skipped) == (ocr != "ocr = true\n")
+        held = w.held_knowledge(w.open_workspace(tmp_path))
+        versions.append(held.version)
+        assert any("north shed" in one.text for one in held.passages()) == (ocr == "ocr = true\n")
+    assert versions[0] == versions[2] != versions[1]
+
+
+@tesseract
+def test_a_language_that_is_not_installed_is_refused() -> None:
+    with pytest.raises(KnowledgeError, match="has no language 'xyz'"):
+        check("eng+xyz")
+
+
+def test_without_tesseract_a_project_that_wants_it_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("# A\n\nA text.")
+    (tmp_path / "cases.jsonl").write_text("")
+    (tmp_path / "rung.toml").write_text('[knowledge]\nembedder = "hashing"\nindex = "exact"\nocr = true\n')
+    (tmp_path / "nothing").mkdir()
+    environment = {**os.environ, "PATH": str(tmp_path / "nothing")}
+    done = subprocess.run(
+        [sys.executable, "-m", "rung", "index", str(tmp_path)], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "error: reading scanned pages needs the program tesseract" in done.stderr
+    assert "hint: install it" in done.stderr

@@ -1,0 +1,59 @@
+"""Views hold what was used last within their room, never of another version, and find what a scan of all would find."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rung.knowledge.indexes.views import PIECE, ROOM, View, Views, fits
+from rung.types import Filter
+
+
+def view(rows: int, seed: int = 0) -> View:
+    raw = np.random.default_rng(seed).normal(size=(rows, 8)).astype(np.float32)
+    return View(np.arange(rows, dtype=np.uint64) * 3, raw / np.linalg.norm(raw, axis=1, keepdims=True))
+
+
+def only(name: str) -> Filter:
+    return Filter(frozenset({name}))
+
+
+def test_best_is_a_scan_of_all() -> None:
+    held = view(3 * PIECE + 7)
+    wanted = held.vectors[11]
+    scores = held.vectors @ wanted
+    order = np.argsort(-scores)[:5]
+    found = held.best(wanted, 5)
+    assert set(found) == {int(at) * 3 for at in order}
+    assert np.allclose(sorted(found.values(), reverse=True), scores[order], atol=1e-6)
+    assert len(view(3).best(wanted, 5)) == 3
+    assert View(np.zeros(0, np.uint64), np.zeros((0, 8), np.float32)).best(wanted, 5) == {}
+
+
+def test_a_view_is_loaded_once_a_version() -> None:
+    views, loads = Views(), []
+
+    def load() -> View:
+        loads.append(1)
+        return view(4)
+
+    first = views.view(1, only("ann"), load)
+    assert views.view(1, only("ann"), load) is first
+    assert views.view(1, only("ben"), load) is not first
+    assert views.view(2, only("ann"), load) is not first
+    assert len(loads) == 3
+    assert views.view(2, only("all"), lambda: None) is None
+    assert views.view(2, only("all"), load) is None
+    assert len(loads) == 3
+
+
+def test_the_one_used_longest_ago_makes_room() -> None:
+    views = Views()
+    rows = ROOM // 2 // 4 // 8
+    assert fits(rows, 8)
+    assert not fits(rows + 1, 8)
+    large = View(np.zeros(rows, np.uint64), np.zeros((rows, 8), np.float32))
+    for name in ("ann", "ben"):
+        views.view(1, only(name), lambda: large)
+    views.view(1, only("ann"), lambda: None)
+    views.view(1, only("eve"), lambda: large)
+    assert list(views.held) == [only("ann"), only("eve")]

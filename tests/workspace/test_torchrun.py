@@ -1,0 +1,66 @@
+"""The same command under torchrun: two processes over gloo learn what one learns, and one that was killed is gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from shop_project import rung, write_toml
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "rung"]
+
+
+def more_examples(project: Path, tuning: str) -> None:
+    rows = [
+        {"id": f"e{n}", "question": f"What is the price of part {n}?", "answer": f"{n % 7}0 euros", "group": f"g{n}"} for n in range(10, 41)
+    ]
+    (project / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_toml(project, more=tuning)
+
+
+def curve(text: str) -> list[dict[str, float]]:
+    return json.loads(text)["losses"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tuning", ["batch_rows = 8", 'batch_rows = 5\nmethod = "full"'])
+def test_two_processes_learn_what_one_learns(project: Path, tuning: str) -> None:
+    more_examples(project, tuning)
+    alone = rung("train", str(project), "--json")
+    assert alone.returncode == 0, alone.stderr
+    (project / ".rung").rename(project / "alone")
+    both = subprocess.run([*TORCHRUN, "train", str(project), "--json"], capture_output=True, text=True, timeout=300, check=False)
+    assert both.returncode == 0, both.stderr
+    one, two = curve(alone.stdout), curve(both.stdout)
+    assert [line["step"] for line in two] == [line["step"] for line in one]
+    assert [line["loss"] for line in two] == pytest.approx([line["loss"] for line in one], rel=1e-4)
+    assert [line["val_loss"] for line in two if "val_loss" in line] == pytest.approx(
+        [line["val_loss"] for line in one if "val_loss" in line], rel=1e-4
+    )
+    assert Path(json.loads(both.stdout)["adapter"]).name == Path(json.loads(alone.stdout)["adapter"]).name
+
+
+@pytest.mark.slow
+def test_killed_together_they_go_on_together(project: Path) -> None:
+    more_examples(project, "batch_rows = 4")
+    whole = rung("train", str(project), "--json")
+    (project / ".rung").rename(project / "whole")
+    process = subprocess.Popen(
+        [*TORCHRUN, "train", str(project), "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not list(project.glob(".rung/adapters/*.partial/resume.pt")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    again = subprocess.run([*TORCHRUN, "train", str(project), "--json"], capture_output=True, text=True, timeout=300, check=False)
+    assert again.returncode == 0, again.stderr
+    assert [line["loss"] for line in curve(again.stdout)] == pytest.approx([line["loss"] for line in curve(whole.stdout)], rel=1e-4)
