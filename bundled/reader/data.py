@@ -108,12 +108,13 @@ class Shelf:
 def group(tokenizer: Any, row: Row, shelf: Shelf, r: Random, size: int) -> Group | None:
     """The row as it is read this time; None where its answer is too long for a window."""
     draw = r.random()
-    other = (shelf.alike(row, r) if r.random() < 0.7 else shelf.other(row, r)) if row.answers and draw < 0.5 else ""
-    if other and draw < 0.2:  # the right passage was not found
-        return Group((_any(tokenizer, row.question, other, 0, r, size),), None)
+    others = [p for p in (_beside(shelf, row, r) for _ in range(2 if r.random() < 0.4 else 1)) if p] if draw < 0.65 else []
+    drawn = tuple(_any(tokenizer, row.question, other, 0, r, size) for other in others)
+    if row.answers and drawn and draw < 0.35:  # the right passage was not found
+        return Group(drawn, None)
     text, skip = headed(row, r)
     if not row.answers:
-        return Group((_any(tokenizer, row.question, text, skip, r, size),), None)
+        return Group((_any(tokenizer, row.question, text, skip, r, size), *(drawn if draw < 0.35 else ())), None)
     n = agreed(row)
     start, end = row.starts[n] + skip, row.starts[n] + skip + len(row.answers[n])
     if row.source == "qamr" and draw > 0.7:  # a sentence among others
@@ -123,8 +124,11 @@ def group(tokenizer: Any, row: Row, shelf: Shelf, r: Random, size: int) -> Group
     if not at or at[0][1][1] - at[0][1][0] >= 40:
         return None
     window, (first, last) = r.choice(at)
-    beside = (_any(tokenizer, row.question, other, 0, r, size),) if other else ()
-    return Group((window, *beside), (0, first, last))
+    return Group((window, *drawn), (0, first, last))
+
+
+def _beside(shelf: Shelf, row: Row, r: Random) -> str:
+    return shelf.alike(row, r) if r.random() < 0.7 else shelf.other(row, r)
 
 
 def _any(tokenizer: Any, question: str, text: str, skip: int, r: Random, size: int) -> Window:
