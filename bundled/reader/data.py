@@ -42,7 +42,9 @@ def read(path: Path) -> list[Row]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            kept = [(a, s) for a, s in zip(row["answers"], row["answer_starts"], strict=True) if s >= 0 and row["context"][s : s + len(a)] == a]
+            kept = [
+                (a, s) for a, s in zip(row["answers"], row["answer_starts"], strict=True) if s >= 0 and row["context"][s : s + len(a)] == a
+            ]
             if row["source"] in SOURCES and (kept or row["is_impossible"]):
                 answers, starts = zip(*kept, strict=True) if kept else ((), ())
                 found.append(Row(row["source"], row["doc"], row["context"], row["question"], answers, starts))
@@ -120,7 +122,11 @@ def group(tokenizer: Any, row: Row, shelf: Shelf, r: Random, size: int) -> Group
     if row.source == "qamr" and draw > 0.7:  # a sentence among others
         before, after = (r.choice(shelf.by_source["qamr"]) for _ in range(2))
         text, start, end = f"{before} {text} {after}", start + len(before) + 1, end + len(before) + 1
-    at = [(window, found) for window in windows(tokenizer, row.question, text, size, size // 2, skip) if (found := covered(window, start, end))]
+    at = [
+        (window, found)
+        for window in windows(tokenizer, row.question, text, size, size // 2, skip)
+        if (found := covered(window, start, end))
+    ]
     if not at or at[0][1][1] - at[0][1][0] >= 40:
         return None
     window, (first, last) = r.choice(at)

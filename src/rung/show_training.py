@@ -161,7 +161,7 @@ def _table(found: Found) -> None:
 
 
 def specialise_and_show(folder: Path, as_json: bool) -> None:
-    """Train the encoder of a `classify` project, or the extractor of an `extract` project, and say how well it did on the rows set aside."""
+    """Train the encoder of a `classify` project or the extractor of an `extract` project, and say how well it did on rows set aside."""
     from rung.workspace.specialists import train_specialist
 
     with progress(quiet=as_json) as bar:

@@ -30,7 +30,11 @@ LADDER: dict[str, Rung] = {
     "raft": Rung("search", "raft", "gold"),
 }
 RUNGS: tuple[str, ...] = tuple(LADDER)
-SPECIALISTS = {"knn": "classify", "encoder": "classify", "extractor": "extract"}  # and their task; they need no language model: they stand lowest, since nothing is cheaper to ask
+SPECIALISTS = {
+    "knn": "classify",
+    "encoder": "classify",
+    "extractor": "extract",
+}  # and their task; they need no language model: they stand lowest, since nothing is cheaper to ask
 
 
 def rungs_of(task: str) -> tuple[str, ...]:

@@ -35,7 +35,9 @@ def schema_of(ws: Workspace) -> dict[str, Any]:
 
     name = ws.config.project.json_schema
     if not name:
-        raise TuningError("an extractor fills the fields of a schema, and the project has none", 'add json_schema = "schema.json" under [project]')
+        raise TuningError(
+            "an extractor fills the fields of a schema, and the project has none", 'add json_schema = "schema.json" under [project]'
+        )
     schema = w.read_json(ws.folder / name)
     try:
         questions(schema if isinstance(schema, dict) else {})
