@@ -42,7 +42,9 @@ def read(path: Path) -> list[Row]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            kept = [(a, s) for a, s in zip(row["answers"], row["answer_starts"], strict=True) if s >= 0 and row["context"][s : s + len(a)] == a]
+            kept = [
+                (a, s) for a, s in zip(row["answers"], row["answer_starts"], strict=True) if s >= 0 and row["context"][s : s + len(a)] == a
+            ]
             if row["source"] in SOURCES and (kept or row["is_impossible"]):
                 answers, starts = zip(*kept, strict=True) if kept else ((), ())
                 found.append(Row(row["source"], row["doc"], row["context"], row["question"], answers, starts))
@@ -108,23 +110,31 @@ class Shelf:
 def group(tokenizer: Any, row: Row, shelf: Shelf, r: Random, size: int) -> Group | None:
     """The row as it is read this time; None where its answer is too long for a window."""
     draw = r.random()
-    other = (shelf.alike(row, r) if r.random() < 0.7 else shelf.other(row, r)) if row.answers and draw < 0.5 else ""
-    if other and draw < 0.2:  # the right passage was not found
-        return Group((_any(tokenizer, row.question, other, 0, r, size),), None)
+    others = [p for p in (_beside(shelf, row, r) for _ in range(2 if r.random() < 0.4 else 1)) if p] if draw < 0.65 else []
+    drawn = tuple(_any(tokenizer, row.question, other, 0, r, size) for other in others)
+    if row.answers and drawn and draw < 0.35:  # the right passage was not found
+        return Group(drawn, None)
     text, skip = headed(row, r)
     if not row.answers:
-        return Group((_any(tokenizer, row.question, text, skip, r, size),), None)
+        return Group((_any(tokenizer, row.question, text, skip, r, size), *(drawn if draw < 0.35 else ())), None)
     n = agreed(row)
     start, end = row.starts[n] + skip, row.starts[n] + skip + len(row.answers[n])
     if row.source == "qamr" and draw > 0.7:  # a sentence among others
         before, after = (r.choice(shelf.by_source["qamr"]) for _ in range(2))
         text, start, end = f"{before} {text} {after}", start + len(before) + 1, end + len(before) + 1
-    at = [(window, found) for window in windows(tokenizer, row.question, text, size, size // 2, skip) if (found := covered(window, start, end))]
+    at = [
+        (window, found)
+        for window in windows(tokenizer, row.question, text, size, size // 2, skip)
+        if (found := covered(window, start, end))
+    ]
     if not at or at[0][1][1] - at[0][1][0] >= 40:
         return None
     window, (first, last) = r.choice(at)
-    beside = (_any(tokenizer, row.question, other, 0, r, size),) if other else ()
-    return Group((window, *beside), (0, first, last))
+    return Group((window, *drawn), (0, first, last))
+
+
+def _beside(shelf: Shelf, row: Row, r: Random) -> str:
+    return shelf.alike(row, r) if r.random() < 0.7 else shelf.other(row, r)
 
 
 def _any(tokenizer: Any, question: str, text: str, skip: int, r: Random, size: int) -> Window:

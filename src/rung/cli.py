@@ -160,7 +160,9 @@ def train(
     lr_range: Annotated[bool, typer.Option("--lr-range", help="Only show the loss over learning rates, and suggest one.")] = False,
     budget: Annotated[str, typer.Option(help="Search for the best settings so long, such as 30m or 2h.", metavar="TIME")] = "",
     raft_sweep: Annotated[bool, typer.Option("--raft-sweep", help="Only compare raft's settings on the rows set aside.")] = False,
-    specialist: Annotated[bool, typer.Option("--specialist", help="Train the rung encoder of a classify project instead.")] = False,
+    specialist: Annotated[
+        bool, typer.Option("--specialist", help="Train the rung encoder (classify) or extractor (extract) instead.")
+    ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End the jobs that wait on a remote tuner.")] = False,
     allow: Annotated[list[str] | None, typer.Option(help="Train in spite of this finding; repeatable.", metavar="FINDING")] = None,
     as_json: AsJson = False,

@@ -177,8 +177,9 @@ def unavailable(parts: Parts, name: str) -> str:
     """Why a rung can't be climbed here; "" where it can."""
     rung, config = LADDER[name], parts.ws.config
     if name in SPECIALISTS:
+        does, task = ("fills fields" if name == "extractor" else "names labels"), SPECIALISTS[name]
         reason = "" if parts.examples else "the project has no solved examples"
-        return reason if config.project.task == "classify" else "it names labels, and the project's task is not classify"
+        return reason if config.project.task == task else f"it {does}, and the project's task is not {task}"
     if rung.source in ("everything", "search") and parts.knowledge is None:
         return "the project has no documents"
     if (rung.source == "nearest" or rung.trained_on) and not parts.examples:

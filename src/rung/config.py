@@ -188,7 +188,7 @@ class TuningConfig(Section):
 
 
 class SpecialistConfig(Section):
-    """The rungs `knn` and `encoder` of a `classify` project."""
+    """The rungs `knn` and `encoder` of a `classify` project; an extractor has no settings."""
 
     encoder: str = Field(
         "minilm", description="what turns questions into vectors: minilm, or hf:<name or folder> of a BERT with mean pooling"

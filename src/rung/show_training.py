@@ -161,16 +161,21 @@ def _table(found: Found) -> None:
 
 
 def specialise_and_show(folder: Path, as_json: bool) -> None:
-    """Train the encoder of a `classify` project and say how well it did on the rows set aside."""
-    from rung.workspace.specialists import train_encoder
+    """Train the encoder of a `classify` project or the extractor of an `extract` project, and say how well it did on rows set aside."""
+    from rung.workspace.specialists import train_specialist
 
     with progress(quiet=as_json) as bar:
-        made, told = train_encoder(open_workspace(folder), bar)
+        made, told = train_specialist(open_workspace(folder), bar)
     if as_json:
         print_json({"specialist": str(made)} | told)
         return
     scores = told["scores"]
     print(f"specialist: {made}")
+    if "field_f1" in scores:
+        print(f"F1 of its fields {scores['field_f1']:.3f} on {scores['rows']} examples set aside, which its thresholds were chosen on")
+        if scores["never"]:
+            print(f"never said, for want of right answers there: {', '.join(scores['never'])}")
+        return
     print(f"{scores['accuracy']:.1%} right on {scores['rows']} examples set aside, calibration error {scores['calibration_error']:.3f}")
     if scores["others"]:
         print(

@@ -9,12 +9,14 @@ from rung.types import Case
 
 
 def test_the_rungs_in_order() -> None:
-    assert RUNGS == ("knn", "encoder", "prompt", "few-shot", "long-context", "rag", "tuned", "hybrid", "raft")
+    assert RUNGS == ("knn", "encoder", "extractor", "prompt", "few-shot", "long-context", "rag", "tuned", "hybrid", "raft")
 
 
-def test_specialists_stand_on_the_ladder_of_labels_alone() -> None:
-    assert rungs_of("classify") == RUNGS
-    assert rungs_of("answer") == rungs_of("extract") == tuple(name for name in RUNGS if name not in SPECIALISTS)
+def test_specialists_stand_on_the_ladder_of_their_task_alone() -> None:
+    others = tuple(name for name in RUNGS if name not in SPECIALISTS)
+    assert rungs_of("answer") == others
+    assert rungs_of("classify") == ("knn", "encoder", *others)
+    assert rungs_of("extract") == ("extractor", *others)
 
 
 def test_hybrid_is_the_tuned_model_behind_the_search_of_rag() -> None:

@@ -24,7 +24,7 @@ PASSAGES = (
 )
 ASKED = {
     "Who built the lighthouse at Calder Quay?": (0, "Ada Holm"),
-    "When does the library open?": (1, "nine in the morning"),
+    "What time does the library open?": (1, "nine in the morning"),
     "How much does a ticket for the ferry cost?": (2, "12 euros"),
 }
 

@@ -1,4 +1,4 @@
-"""The rungs, lowest first: each a source and a model, by name. The first two only tell labels apart."""
+"""The rungs, lowest first: each a source and a model, by name. The first two only tell labels apart, the third only fills fields."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ class Rung(NamedTuple):
     """Which source answers, which model, and from which source the model's training rows were rendered."""
 
     source: str  # nothing | nearest | everything | search
-    model: str  # base | tuned | raft | knn | encoder
+    model: str  # base | tuned | raft | knn | encoder | extractor
     trained_on: str = ""  # nothing | gold
 
 
 LADDER: dict[str, Rung] = {
     "knn": Rung("nothing", "knn"),
     "encoder": Rung("nothing", "encoder"),
+    "extractor": Rung("nothing", "extractor"),
     "prompt": Rung("nothing", "base"),
     "few-shot": Rung("nearest", "base"),
     "long-context": Rung("everything", "base"),
@@ -29,12 +30,16 @@ LADDER: dict[str, Rung] = {
     "raft": Rung("search", "raft", "gold"),
 }
 RUNGS: tuple[str, ...] = tuple(LADDER)
-SPECIALISTS = ("knn", "encoder")  # need no language model: they stand lowest, since nothing is cheaper to ask
+SPECIALISTS = {
+    "knn": "classify",
+    "encoder": "classify",
+    "extractor": "extract",
+}  # and their task; they need no language model: they stand lowest, since nothing is cheaper to ask
 
 
 def rungs_of(task: str) -> tuple[str, ...]:
     """The rungs that can do the task, in order."""
-    return RUNGS if task == "classify" else tuple(name for name in RUNGS if name not in SPECIALISTS)
+    return tuple(name for name in RUNGS if SPECIALISTS.get(name, task) == task)
 
 
 def check_rungs(names: Iterable[str]) -> None:

@@ -157,7 +157,7 @@ def _running(one: Measured, means: Floats, tariff: Tariff, examples: int, hosted
 def _made_of(name: str) -> tuple[bool, bool, bool]:
     """Whether a rung searches, shows examples, was trained."""
     rung = LADDER[name]
-    return rung.source == "search", name == "knn" or rung.source == "nearest", name == "encoder" or bool(rung.trained_on)
+    return rung.source == "search", name == "knn" or rung.source == "nearest", name in ("encoder", "extractor") or bool(rung.trained_on)
 
 
 def _row(one: Running, drawn: Sequence[Running], questions: float, months: float) -> RungCost:

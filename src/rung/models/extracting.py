@@ -68,7 +68,7 @@ def _types(schema: Mapping[str, Json]) -> list[str]:
 
 @dataclass(frozen=True)
 class Extractor:
-    """A reader that was tuned on a project's own examples, asked once for each field."""
+    """A reader that was tuned on a project's own examples, asked once for each field. It sells no tokens, so its usage is zero."""
 
     reader: Reader
     fields: tuple[Field, ...]
@@ -88,7 +88,7 @@ class Extractor:
             found = self.extract("\n\n".join(passages) if passages else question)
             text = json.dumps({one.field: one.value for one in found}, ensure_ascii=False)
             yield number, text
-            yield number, Reply(text, Usage(self.count(messages), len(text) // 4), time.perf_counter() - started)
+            yield number, Reply(text, Usage(), time.perf_counter() - started)
 
     def extract(self, text: str) -> list[Extracted]:
         """Every field, in the schema's order."""
@@ -151,7 +151,7 @@ def open_extractor(name: str, adapter: Path | None = None, **options: object) ->
     try:
         told: dict[str, Any] = json.loads((folder / "extractor.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise ModelError(f"there is no extractor in {folder}", "train one with rung.tuning.extractor.train_extractor") from None
+        raise ModelError(f"there is no extractor in {folder}", "train one with rung train --specialist in an extract project") from None
     reader, fields = open_reader(adapter, folder, **options), tuple(Field(**one) for one in told["fields"])
     named = hashlib.sha256(json.dumps([reader.id, told], sort_keys=True).encode()).hexdigest()[:16]
     return Extractor(reader, fields, int(told["size"]), f"extractor-{named}")

@@ -1,4 +1,4 @@
-"""From a `classify` project to its specialists: the nearest examples, and a tuned encoder; each kept under the hash of what made it.
+"""From a project to its specialists: the nearest examples and a tuned encoder, or an extractor; each kept under the hash of its makings.
 
 Like an adapter, they learn only from what everyone may read, and never from a held-out case.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, TuningError
 from rung.types import Case
+from rung.workspace import extractors
 from rung.workspace import workspace as w
 from rung.workspace.privacy import remote
 from rung.workspace.training import writing
@@ -25,33 +26,46 @@ if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
     from rung.tuning.rows import Row
     from rung.tuning.specialist import SpecialistRecipe
-    from rung.types import Embedder
+    from rung.types import ChatModel, Embedder
 
 Losses = tuple[dict[str, float], ...]
 
 
 def specialist(
     ws: Workspace, kind: str, examples: Sequence[Case], knowledge: Knowledge | None, progress: Progress
-) -> tuple[Specialist, Losses]:
-    """The `knn` or `encoder` of the project, made if it isn't there, and its loss curve."""
+) -> tuple[ChatModel, Losses]:
+    """The `knn`, `encoder` or `extractor` of the project, made if it isn't there, and its loss curve."""
     from rung.measure.record import lines_of
+    from rung.models import load
 
     made, home, other = _rows(ws, examples, knowledge), ws.home / "specialists", ws.config.project.other
+    if kind == "extractor":
+        folder = extractors.trained(ws, made, progress)
+        return load(f"extractor:{folder}"), _losses(lines_of(folder / "loss.jsonl"))
     if kind == "knn":
         return neighbours(home, encoder(ws), made, ws.config.specialist.k, progress), ()
     folder = trained(home, encoder(ws), made, recipe(ws), other, progress)
-    lines = {(line["member"], line["step"]): line for line in lines_of(folder / "loss.jsonl")}  # an epoch that was killed stands twice
-    losses = tuple({"step": float(step), "loss": lines[key]["loss"]} for step, key in enumerate(sorted(lines), 1))
-    return open_specialist(folder, other, ws.config.specialist.threshold), losses
+    return open_specialist(folder, other, ws.config.specialist.threshold), _losses(lines_of(folder / "loss.jsonl"))
 
 
-def train_encoder(ws: Workspace, progress: Progress) -> tuple[Path, dict[str, Any]]:
-    """The folder of the project's tuned encoder, trained if it isn't there, and what it tells of itself."""
-    if ws.config.project.task != "classify":
-        raise ConfigError("a specialist names labels, and this project's task is not classify", 'set task = "classify" under [project]')
+def _losses(lines: Iterable[dict[str, Any]]) -> Losses:
+    """One for each step; what was done again after a kill stands twice."""
+    told = {(line.get("member", 0), line["step"]): line["loss"] for line in lines}
+    return tuple({"step": float(step), "loss": told[key]} for step, key in enumerate(sorted(told), 1))
+
+
+def train_specialist(ws: Workspace, progress: Progress) -> tuple[Path, dict[str, Any]]:
+    """The folder of the project's tuned encoder or extractor, trained if it isn't there, and what it tells of itself."""
+    task = ws.config.project.task
+    if task == "answer":
+        sentence = "a specialist names labels or fills fields, and this project's task is not classify or extract"
+        raise ConfigError(sentence, 'set task = "classify" under [project]')
     synced = w.sync_knowledge(ws, progress) if ws.config.access.on else None
     made = _rows(ws, w.examples(ws), synced[0] if synced else None)
-    folder = trained(ws.home / "specialists", encoder(ws), made, recipe(ws), ws.config.project.other, progress)
+    if task == "extract":
+        folder = extractors.trained(ws, made, progress)
+    else:
+        folder = trained(ws.home / "specialists", encoder(ws), made, recipe(ws), ws.config.project.other, progress)
     return folder, json.loads((folder / "specialist.json").read_text(encoding="utf-8"))
 
 
