@@ -80,11 +80,11 @@ def _warnings(ws: w.Workspace, cases: Sequence[Case], examples: Sequence[Case], 
 
 def _check_names(ws: w.Workspace) -> None:
     """Raise where the model or the embedder can't be what is named; weights are not loaded and no server is asked."""
-    from rung.models import base_folder
+    from rung.models import base_folder, reads_only
     from rung.models.folder import check_model
 
     name = ws.config.model.name
-    if name.startswith(("bundled:", "local:")):
+    if name.startswith(("bundled:", "local:")) and not reads_only(name):
         check_model(base_folder(name, ws.folder))
     elif not name.startswith("hf:"):
         w.base_model(ws)
