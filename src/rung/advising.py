@@ -39,10 +39,12 @@ def known(folder: Path) -> dict[str, Any]:
     """What a project's own files tell: size of the knowledge, examples, limits, and what the prompt rung got right when last measured."""
     from rung.knowledge.gather import gather
     from rung.workspace import workspace as w
+    from rung.workspace.ignoring import remembered
 
     ws = w.open_workspace(folder)
     config = ws.config
-    read = gather(w.places(ws)).documents if config.knowledge.default_folder or config.knowledge.sources else []
+    sources = config.knowledge.default_folder or config.knowledge.sources
+    read = remembered(ws.folder, gather(w.places(ws))).documents if sources else []
     told: dict[str, Any] = {
         "facts": bool(read),
         "knowledge_tokens": sum(len(document.text) for document in read) // TOKEN,

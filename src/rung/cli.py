@@ -120,9 +120,11 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Bring the index up to date with the documents, or show its history."""
-    from rung.show import history_and_show, index_and_show, watch_and_show
+    from rung.show import history_and_show, index_and_show, one_of, watch_and_show
 
-    if listed or at or purge:
+    past = bool(listed or at or purge)
+    one_of({"the history (--list, --at, --purge)": past, "--listen": listen, "--watch": watch, "--explain": explain})
+    if past:
         history_and_show(folder, as_json, at, purge=purge)
     elif listen:
         from rung.serve.listening import listen as take
@@ -171,7 +173,7 @@ def train(
     from rung.show_training import train_or
 
     instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
-    train_or(folder, rung, as_json, tuple(allow or ()), budget, [option for option, asked in instead.items() if asked])
+    train_or(folder, rung, as_json, tuple(allow or ()), budget, instead)
 
 
 @app.command(epilog="Example: `rung rows trl exported shop`")

@@ -119,9 +119,11 @@ def _versions(ws: Workspace, before: Path) -> tuple[dict[str, Document], dict[st
     """Path → document, then and now; what the folder `before` lacks was then as it is now."""
     from rung.knowledge.gather import gather
     from rung.knowledge.read import read_folder
+    from rung.workspace.ignoring import ignored
 
-    now = {document.path: document for document in gather(w.places(ws)).documents}
-    return now | {document.path: document for document in read_folder(before)[0]}, now
+    gone = ignored(ws.folder)
+    now = {document.path: document for document in gather(w.places(ws)).documents if not gone.holds(document)}
+    return now | {document.path: document for document in read_folder(before)[0] if not gone.holds(document)}, now
 
 
 def _changed_one_by_one(ws: Workspace, knowledge: Knowledge, then: dict[str, Document], now: dict[str, Document]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from functools import partial
@@ -139,6 +139,14 @@ def watch_and_show(folder: Path, as_json: bool, ray: str = "") -> None:
         except RungError as error:
             print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr, flush=True)
         sys.stdout.flush()
+
+
+def one_of(options: Mapping[str, object]) -> list[str]:
+    """The option that was given, if any was. ConfigError for several, of which a command could only do one."""
+    asked = [option for option, given in options.items() if given]
+    if len(asked) > 1:
+        raise ConfigError(f"{' and '.join(asked)} don't go together", "name one of them")
+    return asked
 
 
 def history_and_show(folder: Path, as_json: bool, at: str, *, purge: bool) -> None:

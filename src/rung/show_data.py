@@ -57,7 +57,7 @@ def show_audit(audit: Audit) -> None:
     if audit.shown:
         _show_row(audit.shown, console)
     else:
-        print("no row is shown, and no mask was checked: the model's tokenizer is not on this machine, or no row could be rendered")
+        print("no row is shown, no mask was checked: the model's tokenizer is not here, the model can't be tuned, or no row is renderable")
     colours = {"stop": "bold red", "warn": "yellow", "note": "dim"}
     for one in audit.findings:
         allowed = " (allowed)" if one.severity == "stop" and one not in audit.stops else ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError
-from rung.show import print_json, progress, talking
+from rung.show import one_of, print_json, progress, talking
 from rung.workspace.workspace import Progress, Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-def train_or(folder: Path, rung: str, as_json: bool, allow: Sequence[str], budget: str, instead: Sequence[str]) -> None:
+def train_or(folder: Path, rung: str, as_json: bool, allow: Sequence[str], budget: str, instead: Mapping[str, bool]) -> None:
     """Train, or do what the one option in `instead`, or a budget, asks for. ConfigError where several are asked for."""
-    asked = [*instead, *(["--budget"] if budget else [])]
-    if len(asked) > 1:
-        raise ConfigError(f"{' and '.join(asked)} don't go together", "name one of them")
+    asked = one_of({**instead, "--budget": budget})
     ways: dict[str, Callable[[], None]] = {
         "--embedder": lambda: tune_and_show(folder, as_json),
         "--specialist": lambda: specialise_and_show(folder, as_json),

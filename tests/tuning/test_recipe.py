@@ -97,6 +97,9 @@ def test_interrupted_and_resumed_is_as_if_never_interrupted(base: Path, tmp_path
     halves = train(base, TRAINING, HELD, RECIPE, tmp_path / "halves", {}, "base")
     assert losses(halves) == losses(whole)
     assert (halves / "adapter_model.safetensors").read_bytes() == (whole / "adapter_model.safetensors").read_bytes()
+    told = [json.loads((folder / "scores.json").read_text()) for folder in (whole, halves)]
+    for key in ("training_loss", "validation_loss", "learned"):
+        assert told[0][key] == told[1][key]  # "before" is before the first step, not before the second half
 
 
 def test_killed_and_started_again_gives_the_same_weights(base: Path, tmp_path: Path) -> None:

@@ -224,4 +224,8 @@ def test_the_command_line_tells_and_refuses(filled: Workspace) -> None:
     assert "d4.md" in held_knowledge(filled).documents()
     refused(rung("forget", "d4.md", "--project", project), "would bring it back", "--delete-source")
     refused(rung("forget", "nobody.md", "--project", project), "nothing here knows")
+    held = json.loads(rung("check", project, "--json").stdout)["documents"]
     assert "0 found" in rung("forget", "d4.md", "--project", project, "--ignore").stdout
+    checked = json.loads(rung("check", project, "--json").stdout)
+    assert checked["documents"] == held - 2  # check reads what a sync would: neither the document nor its copy
+    assert [path for path, _ in checked["skipped"]] == ["copy.md", "d4.md"]

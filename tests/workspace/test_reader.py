@@ -58,3 +58,6 @@ def test_rag_answers_and_the_others_say_why_they_do_not(tmp_path: Path) -> None:
         assert "learns nothing" in ran[name]["note"]
     refused(rung("ask", "Who?", str(folder), "--rung", "tuned"), "learns nothing", "--rung: long-context, rag")
     refused(rung("train", str(folder)), "bundled:reader")
+    checked = rung("check", str(folder))
+    assert "the model can't be tuned" in checked.stdout
+    assert "1 example" in checked.stdout, checked.stderr

@@ -138,3 +138,9 @@ def test_an_unknown_rung_to_climb_names_the_nearest(project: Path) -> None:
     refused(rung("climb", str(project), "--rung", "tunned"), "tunned", "'tuned'")
     (project / "rung.toml").write_text('[project]\nrungs = ["rga"]\n')
     refused(rung("check", str(project)), "rga", "'rag'")
+
+
+def test_index_does_one_thing_at_a_time(project: Path) -> None:
+    refused(rung("index", str(project), "--list", "--watch"), "don't go together")
+    refused(rung("index", str(project), "--listen", "127.0.0.1:0", "--watch"), "--listen and --watch")
+    refused(rung("index", str(project), "--explain", "Why?", "--at", "1"), "don't go together")

@@ -56,7 +56,7 @@ def _read(path: Path) -> str:
         raw = path.read_bytes()
         return (gzip.decompress(raw) if path.suffix.lower() == ".gz" else raw).decode("utf-8-sig")
     except FileNotFoundError:
-        raise DataError(f"{path} is not there", "write the path relative to rung.toml, or create the file") from None
+        raise DataError(f"{path} is not there", "check the path (rung.toml's are relative to its folder), or create the file") from None
     except UnicodeDecodeError as fault:
         raise DataError(f"{path} is not UTF-8 (byte {fault.start})", "save the file as UTF-8") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as fault:
@@ -160,7 +160,7 @@ def _parquet_rows(path: Path, columns: Mapping[str, str] | None) -> Rows:
                     number += 1
                     yield number, {names[name]: value for name, value in row.items() if columns or value is not None}
     except FileNotFoundError:
-        raise DataError(f"{path} is not there", "write the path relative to rung.toml, or create the file") from None
+        raise DataError(f"{path} is not there", "check the path (rung.toml's are relative to its folder), or create the file") from None
     except (ArrowInvalid, OSError) as fault:
         raise DataError(f"{path} can't be read as Parquet: {str(fault).splitlines()[0]}", "is it a whole Parquet file?") from None
 

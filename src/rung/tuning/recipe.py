@@ -115,7 +115,8 @@ def _trained(state: State, training: Sequence[Row], validation: Sequence[Row], h
     sample = Random(f"{state.recipe.seed}/sample").sample(rows, min(len(rows), 48))  # enough to see whether it learned
     state.forward = fastest(state.model, rows, state.means.checkpointing)
     started = time.perf_counter()
-    before = mean_loss(state, sample, heard.say), mean_loss(state, held_rows, heard.say)
+    now = mean_loss(state, sample, heard.say), mean_loss(state, held_rows, heard.say)
+    before = state.before = state.before or now  # a training that goes on has learned since it began, not since it went on
     estimate = _estimate(state, rows, (time.perf_counter() - started) / sum(len(row.ids) for row in (*sample, *held_rows)), heard.say)
     started = time.perf_counter()
     run(state, rows, held_rows, heard.progress, heard.say, heard.watch)

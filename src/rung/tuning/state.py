@@ -33,6 +33,7 @@ class State:
         self.weights = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
         self.step, self.best, self.since, self.stopped, self.parts = 0, math.inf, 0, False, 1
+        self.before: tuple[float, float] | None = None  # losses of the untrained weights, on its own rows and on those set aside
         self.kept: list[Any] = [w.detach().clone() for w in self.weights]
         self.load()
 
@@ -48,7 +49,7 @@ class State:
             torch.set_rng_state(held["rng"].cpu())
             self.kept = held["kept"]
             self.step, self.best, self.since, self.stopped = held["step"], held["best"], held["since"], held["stopped"]
-            self.parts = held["parts"]
+            self.parts, self.before = held["parts"], held.get("before")
         self._undo()
 
     def _undo(self) -> None:
@@ -76,6 +77,7 @@ class State:
             "since": self.since,
             "stopped": self.stopped,
             "parts": self.parts,
+            "before": self.before,
         }
         torch.save(held, self.work / "resume.tmp")
         os.replace(self.work / "resume.tmp", self.work / "resume.pt")

@@ -142,11 +142,11 @@ def _audit(ws: Workspace, examples: Sequence[Case], made: Sequence[Row], about: 
 
 
 def _tokenizer(ws: Workspace) -> tuple[Any, int]:
-    """The base model's tokenizer and window; none for a model behind an endpoint, or one that is not on this machine yet."""
-    from rung.models import base_folder, on_this_machine
+    """The base model's tokenizer and window; none for one that is not on this machine, or that can't be tuned."""
+    from rung.models import base_folder, on_this_machine, reads_only
 
     name = ws.config.model.name
-    if not on_this_machine(name):
+    if not on_this_machine(name) or reads_only(name) or name.startswith("extractor:"):
         return None, 0
     try:
         from transformers import AutoTokenizer

@@ -40,11 +40,12 @@ def check_project(folder: Path, show: str = "", progress: Progress = silent) -> 
     from rung.knowledge.access import doubts
     from rung.knowledge.gather import gather
     from rung.workspace.auditing import audit_examples, read_examples
+    from rung.workspace.ignoring import remembered
 
     ws = w.open_workspace(folder)
     cases, (examples, _, broken) = w.cases(ws), read_examples(ws)
     _check_names(ws)
-    read = gather(w.places(ws))
+    read = remembered(ws.folder, gather(w.places(ws)))
     w.task(ws, cases)
     groups = {case.group or case.id for case in cases}
     warnings = _warnings(ws, cases, examples, {document.path for document in read.documents})
@@ -80,11 +81,11 @@ def _warnings(ws: w.Workspace, cases: Sequence[Case], examples: Sequence[Case], 
 
 def _check_names(ws: w.Workspace) -> None:
     """Raise where the model or the embedder can't be what is named; weights are not loaded and no server is asked."""
-    from rung.models import base_folder
+    from rung.models import base_folder, reads_only
     from rung.models.folder import check_model
 
     name = ws.config.model.name
-    if name.startswith(("bundled:", "local:")):
+    if name.startswith(("bundled:", "local:")) and not reads_only(name):
         check_model(base_folder(name, ws.folder))
     elif not name.startswith("hf:"):
         w.base_model(ws)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import DataError
 
 if TYPE_CHECKING:
+    from rung.knowledge.gather import Gathered
     from rung.types import Document
 
 FILE = "forgotten.json"
@@ -38,6 +39,15 @@ def ignored(folder: Path) -> Ignored:
         return Ignored()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / FILE} can't be read: {error!r}", 'it holds {"paths": [...], "hashes": [...]}') from None
+
+
+def remembered(folder: Path, read: Gathered) -> Gathered:
+    """What was read without what was forgotten, which is among the skipped."""
+    from rung.knowledge.read import Skipped
+
+    gone = ignored(folder)
+    left = [Skipped(document.path, REASON) for document in read.documents if gone.holds(document)]
+    return replace(read, documents=[document for document in read.documents if not gone.holds(document)], skipped=[*read.skipped, *left])
 
 
 def ignore(folder: Path, paths: Iterable[str], hashes: Iterable[str]) -> None:

@@ -104,7 +104,10 @@ def plan(ws: Workspace, asked: Request) -> Plan:
         before or fresh or whole.rows or whole.runs or whole.logs or serving or any(documents.values()) or (asked.retrain and adapters)
     ):
         what = f"'{asked.documents[0]}'" if asked.documents else "these words"
-        raise DataError(f"nothing here knows {what}", "name documents by the paths they are cited by: `rung index --list --at VERSION`")
+        raise DataError(
+            f"nothing here knows {what}",
+            "name documents by the paths they are cited by: `rung index --list` shows versions, `--at VERSION` the paths of one",
+        )
     return whole
 
 

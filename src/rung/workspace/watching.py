@@ -5,6 +5,7 @@ It reads no document and changes nothing.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def changes(ws: Workspace) -> Iterator[None]:
         from watchfiles import watch
     except ModuleNotFoundError:
         raise MissingExtra("watching for changes", "knowledge") from None
+    logging.getLogger("watchfiles").setLevel(logging.ERROR)  # it warns of Ctrl-C, which is how watching ends
     roots, pause = watched(ws), _pause(ws)
     if not roots:  # watchfiles wants a folder; nothing ever changes in this one
         ws.home.mkdir(parents=True, exist_ok=True)

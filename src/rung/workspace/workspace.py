@@ -225,8 +225,7 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
     """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
     from rung.knowledge.knowledge import sync
-    from rung.knowledge.read import Skipped
-    from rung.workspace.ignoring import REASON, ignored
+    from rung.workspace.ignoring import remembered
 
     settings, note = ws.config.knowledge, ws.home / "knowledge" / "seen.json"
     found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws)
@@ -234,10 +233,8 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
     reader = machines.reader() if machines else None
     held_now = knowledge.state.documents
     gathered = gather(found, before, held_now, fresh=fresh, progress=lambda done, total, _: progress("read", done, total), reader=reader)
-    gone, held = ignored(ws.folder), lists(ws)
-    documents = [document for document in gathered.documents if not gone.holds(document)]
-    left = [Skipped(document.path, REASON) for document in gathered.documents if gone.holds(document)]
-    report = sync(knowledge, documents, (), lambda done, total, what: progress("index", done, total), held, machines)
+    gathered = remembered(ws.folder, gathered)
+    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), lists(ws), machines)
     if gathered.seen != before:
         with suppress(OSError):  # it only saves work
             write_seen(note, gathered.seen)
@@ -245,7 +242,7 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
         from rung.workspace.choose import keep_choice
 
         keep_choice(knowledge, examples(ws), lambda done, total: progress("choose how to rank", done, total))
-    return replace(report, skipped=(*gathered.skipped, *left), kept=gathered.kept)  # what is kept was settled in gathering
+    return replace(report, skipped=tuple(gathered.skipped), kept=gathered.kept)  # what is kept was settled in gathering
 
 
 def held_knowledge(ws: Workspace) -> Knowledge:
