@@ -198,12 +198,20 @@ def climb(
     workers: Workers = None,
     user: User = "",
     at: At = "",
+    against: Annotated[
+        str, typer.Option(help="Compare with an earlier run; exit with 1 where something became worse.", metavar="RUN")
+    ] = "",
+    margin: Annotated[float, typer.Option(min=0, max=1, help="With --against: a loss up to this share is let pass.")] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Measure every rung on the held-out cases, decide, and write the report."""
+    from rung.gating import gate_and_show
     from rung.show import climb_and_show
 
-    climb_and_show(folder, tuple(rung or ()), workers, as_json, user, at)
+    if against:
+        gate_and_show(folder, against, margin, tuple(rung or ()), workers, as_json, user, at)
+    else:
+        climb_and_show(folder, tuple(rung or ()), workers, as_json, user, at)
 
 
 @app.command(epilog="Example: `rung report shop`")

@@ -17,12 +17,25 @@ def last_climb(ws: Workspace) -> Climb:
     ended = sorted(ws.home.glob(f"runs/*/{CLIMB}"), key=lambda path: path.stat().st_mtime_ns)
     if not ended:
         raise DataError(f"{ws.folder} has no finished climb", "run `rung climb` first")
+    return _opened(ended[-1].parent)
+
+
+def climb_of(ws: Workspace, run: str) -> Climb:
+    """The climb that `run` names: `last`, the start of its id, or its folder. DataError where it names none, or more than one."""
+    if run == "last":
+        return last_climb(ws)
+    own = [Path(run)] if (Path(run) / CLIMB).is_file() else [path.parent for path in sorted(ws.home.glob(f"runs/{run}*/{CLIMB}"))]
+    if len(own) != 1:
+        which = "no finished climb" if not own else f"{len(own)} climbs"
+        raise DataError(f"'{run}' names {which} of {ws.folder}", "name a folder under .rung/runs, the start of its name, or last")
+    return _opened(own[0])
+
+
+def _opened(folder: Path) -> Climb:
     try:
-        return _read(ended[-1].parent)
+        return _read(folder)
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise DataError(
-            f"the climb in {ended[-1].parent} can't be read: {error!r}", "run `rung climb` again: it asks only what is missing"
-        ) from None
+        raise DataError(f"the climb in {folder} can't be read: {error!r}", "run `rung climb` again: it asks only what is missing") from None
 
 
 def _read(folder: Path) -> Climb:
