@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "costs": NOUNS | {"approach", "measure"},
     "costing": NOUNS | {"costs", "measure", "workspace", "climb", "report", "runs", "show"},
     "advice": NOUNS | {"approach"},
-    "advising": NOUNS | {"advice", "knowledge", "workspace", "runs", "show"},
+    "advising": NOUNS | {"advice", "circumstances", "knowledge", "workspace", "runs", "show"},
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},

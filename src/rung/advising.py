@@ -9,9 +9,8 @@ from typing import Any
 
 from rung.advice.advise import Advice, Advised, advise
 from rung.advice.situation import Situation, as_toml, read_situation, situation
+from rung.circumstances import TOKEN
 from rung.errors import ConfigError, DataError
-
-TOKEN = 4  # characters of plain English, near enough for "fits one prompt or not"
 
 
 def advise_and_show(folder: Path | None, answers: Path | None, save: Path | None, as_json: bool) -> None:

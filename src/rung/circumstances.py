@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
     from rung.measure.diagnose import Diagnosis
 
-TOKEN = 4  # characters of plain English
+TOKEN = 4  # characters of plain English, near enough for "fits one prompt or not"
 
 
 def circumstances(parts: Parts, found: Diagnosis, asked: Sequence[Case], said: Mapping[str, Answer]) -> Circumstances:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
-from rung.errors import ConfigError
+from rung.errors import ConfigError, near_or_known
 from rung.sources import BESIDE, KINDS, Also, Sources
 
 
@@ -294,9 +294,7 @@ def _explain_source(path: Path, table: str, where: list[str], kind: str, said: s
         return ConfigError(f"{place}: {said[0].lower()}{said[1:].replace('alue error, ', '')}", hint)
     key = where[2]
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(key, list(fields), 1, 0.5)
-        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(fields)}"
-        return ConfigError(f"{place}: nobody reads the key '{key}' in a source of kind {where[1]}", hint)
+        return ConfigError(f"{place}: nobody reads the key '{key}' in a source of kind {where[1]}", near_or_known(key, fields))
     if kind == "missing":
         return ConfigError(f"{place}: a source of kind {where[1]} needs the key '{key}'", f"{key}: {fields[key].description}")
     return ConfigError(f"{place}: {key} is {given!r}: {said[0].lower()}{said[1:]}", f"{key}: {fields[key].description}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rung.costs.costs import Costs, Measured, Range, costs, curve
 from rung.costs.tariff import PACKAGED, read_tariff
 from rung.errors import ConfigError, DataError
-from rung.report.money import money
+from rung.report.money import money, page
 
 if TYPE_CHECKING:
     from rung.climb import Climb
@@ -22,7 +22,7 @@ SHOWN = 6  # crossings and deciders in the terminal; the page and --json have al
 
 def cost_and_show(folder: Path, prices: Path | None, questions_day: float | None, months: float | None, hosted: str, as_json: bool) -> None:
     """Everything a climb's rungs cost, with the page beside the climb's report."""
-    from rung.report.money import write_page
+    from rung.report.html import write_page
     from rung.runs import last_climb
     from rung.show import print_json
     from rung.workspace.workspace import open_workspace
@@ -33,7 +33,7 @@ def cost_and_show(folder: Path, prices: Path | None, questions_day: float | None
     climbed = last_climb(ws)
     found = costs_of(ws, climbed, prices, questions_day, months, hosted)
     path = climbed.folder / "cost.html"
-    write_page(_page(ws.config.project.name, found), path)
+    write_page(page(_page(ws.config.project.name, found)), path)
     if as_json:
         print_json(asdict(found) | {"tariff": found.tariff.model_dump(), "page": str(path)})
     else:

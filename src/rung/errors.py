@@ -49,3 +49,12 @@ class MissingExtra(RungError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs the optional dependencies '{extra}'", f"pip install 'rung[{extra}]'")
+
+
+def near_or_known(word: str, known: Iterable[str]) -> str:
+    """A hint for a word that nobody knows: the nearest that is known, or else all of them."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    near = get_close_matches(word, names, 1, 0.5)
+    return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"

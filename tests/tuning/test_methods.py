@@ -11,25 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_model import save_random_model
+from tiny_rows import HELD, RECIPE, TRAINING
 
 from rung.config import TuningConfig
 from rung.models import bundled, load
 from rung.tuning.adapted import adapted
 from rung.tuning.defaults import derived, hidden_size, told
 from rung.tuning.loop import encode_rows, loss_of, padded, total_loss
-from rung.tuning.recipe import Heard, Means, Method, Recipe, train
-from rung.tuning.rows import Row, raw_rows
+from rung.tuning.recipe import Heard, Means, Method, train
+from rung.tuning.rows import raw_rows
 from rung.types import Passage, Reply, Settings
-
-RECIPE = Recipe(rank=4, alpha=8, epochs=6, learning_rate=5e-3, batch_rows=4, batch_tokens=512, patience=99)
-
-
-def row(n: int) -> Row:
-    messages = ({"role": "user", "content": f"Question: what is {n}?"}, {"role": "assistant", "content": f"it is {n % 3}"})
-    return Row(f"r{n:02}", messages, (f"d{n}.md",), f"g{n}")  # type: ignore[arg-type]
-
-
-TRAINING, HELD = [row(n) for n in range(12)], [row(n) for n in range(20, 24)]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 from tiny_model import save_random_model
+from tiny_rows import HELD, RECIPE, TRAINING
 
 from rung.errors import DataError, TuningError
 from rung.models import load
@@ -20,16 +21,6 @@ from rung.tuning.loop import batches, encode_rows
 from rung.tuning.recipe import Heard, Recipe, train
 from rung.tuning.rows import Row
 from rung.types import Reply, Settings
-
-RECIPE = Recipe(rank=4, alpha=8, epochs=6, learning_rate=5e-3, batch_rows=4, batch_tokens=512, patience=99)
-
-
-def row(n: int) -> Row:
-    messages = ({"role": "user", "content": f"Question: what is {n}?"}, {"role": "assistant", "content": f"it is {n % 3}"})
-    return Row(f"r{n:02}", messages, (f"d{n}.md",), f"g{n}")  # type: ignore[arg-type]
-
-
-TRAINING, HELD = [row(n) for n in range(12)], [row(n) for n in range(20, 24)]
 
 
 @pytest.fixture(scope="module")

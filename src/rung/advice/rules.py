@@ -101,7 +101,7 @@ RULES = (
     Rule(
         "facts and behaviour are missing",
         lambda s: s.facts and bool(s.behaviour),
-        {"hybrid": 7, "raft": 4, "rag": 3, "tuned": 0, "prompt": -2, "few-shot": -1},
+        {"hybrid": 7, "raft": 4, "rag": 3, "prompt": -2, "few-shot": -1},
         "it must know what is in the documents and answer in a way that examples teach: a tuned model behind retrieval",
         BOTH_ADD_UP,
         "`rung climb`: rag with a good prompt can't be told from hybrid",
@@ -213,7 +213,7 @@ RULES = (
     Rule(
         "the simplest that does",
         lambda _: True,
-        {"raft": -1, "hybrid": 0},
+        {"raft": -1},
         "of two that serve, take the lower rung: it is cheaper to keep",
         PRACTICE,
         "`rung climb`: the higher rung is better by an interval that excludes zero",

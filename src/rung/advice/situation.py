@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rung.errors import ConfigError, DataError
+from rung.errors import ConfigError, DataError, near_or_known
 
 Updates = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "yearly", "never"]
 Behaviour = Literal["format", "labels", "tone", "judgement"]
@@ -60,9 +59,7 @@ def situation(told: dict[str, Any], where: str) -> Situation:
         first = error.errors()[0]
         key = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(key, list(Situation.model_fields), 1, 0.5)
-            hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(Situation.model_fields)}"
-            raise ConfigError(f"{where}: nobody asks '{key}'", hint) from None
+            raise ConfigError(f"{where}: nobody asks '{key}'", near_or_known(key, Situation.model_fields)) from None
         said = first["msg"][0].lower() + first["msg"][1:]
         raise ConfigError(f"{where}: {key} is {first['input']!r}: {said}", str(Situation.model_fields[key].description)) from None
 

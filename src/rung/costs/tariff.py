@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rung.errors import ConfigError, DataError
+from rung.errors import ConfigError, DataError, near_or_known
 
 PACKAGED = Path(__file__).parent / "tariff.toml"
 
@@ -124,9 +123,7 @@ def _explained(error: ValidationError, where: str) -> ConfigError:
     if first["type"] == "extra_forbidden":
         table = Tariff.model_fields.get(str(first["loc"][0]))
         kind = table.annotation if table and len(first["loc"]) > 1 else Tariff
-        known = list(getattr(kind, "model_fields", {}))
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, 1, 0.5)
-        return ConfigError(f"{where}: nobody reads '{name}'", f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}")
+        return ConfigError(f"{where}: nobody reads '{name}'", near_or_known(str(first["loc"][-1]), getattr(kind, "model_fields", {})))
     said = first["msg"][0].lower() + first["msg"][1:]
     return ConfigError(
         f"{where}: {name} is {first['input']!r}: {said}", "prices are numbers from 0 up; `rung cost --write` shows all of them"

@@ -61,7 +61,7 @@ def by_score(legs: Mapping[str, Sequence[Hit]], weights: Mapping[str, float]) ->
 
     The convex combination of Bruch, Gai and Ingber 2023.
     """
-    return _summed(legs, {name: [weights[name] * share for share in _scaled(hits)] for name, hits in legs.items()})
+    return _summed(legs, {name: [weights[name] * share for share in scaled([hit.score for hit in hits])] for name, hits in legs.items()})
 
 
 def by_deviation(legs: Mapping[str, Sequence[Hit]], weights: Mapping[str, float]) -> list[Hit]:
@@ -69,8 +69,8 @@ def by_deviation(legs: Mapping[str, Sequence[Hit]], weights: Mapping[str, float]
     return _summed(legs, {name: [weights[name] * share for share in _standardised(hits)] for name, hits in legs.items()})
 
 
-def _scaled(hits: Sequence[Hit]) -> list[float]:
-    scores = [hit.score for hit in hits]
+def scaled(scores: Sequence[float]) -> list[float]:
+    """The scores from 0 to 1; all 1 where they are equal."""
     low, high = min(scores, default=0.0), max(scores, default=0.0)
     return [(score - low) / (high - low) if high > low else 1.0 for score in scores]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,28 +42,43 @@ class Report:
 
 def html(report: Report) -> str:
     """The whole page."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     ran = [rung.summary for rung in report.rungs if rung.summary.ran]
-    return environment.get_template("page.html").render(
+    return rendered(
+        "page",
+        _data(report),
         report=report,
         ran=ran,
         parts=_headings(ran),
         priced=priced(ran),
         skipped=[rung.summary for rung in report.rungs if not rung.summary.ran],
-        data=inert(_data(report)),
+    )
+
+
+def rendered(name: str, data: object, filters: Mapping[str, Callable[..., str]] | None = None, **told: object) -> str:
+    """The page of `name`.html with its script, our style and charts, and `data` for the script."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
+    environment.filters.update(filters or {})
+    return environment.get_template(f"{name}.html").render(
+        data=inert(data),
         style=(HERE / "page.css").read_text(encoding="utf-8"),
-        script=(HERE / "page.js").read_text(encoding="utf-8"),
+        script=(HERE / f"{name}.js").read_text(encoding="utf-8"),
         charts=(HERE / "vendor" / "echarts.common.min.js").read_text(encoding="utf-8"),
+        **told,
     )
 
 
 def write_html(report: Report, path: Path) -> None:
     """Write the page, replacing an older one at once. RungError where that fails."""
+    write_page(html(report), path)
+
+
+def write_page(page: str, path: Path) -> None:
+    """Write a page, replacing an older one at once. RungError where that fails."""
     temporary = path.with_suffix(".tmp")
     try:
-        temporary.write_text(html(report), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
         os.replace(temporary, path)
     except OSError as error:
         raise RungError(f"{path} can't be written: {error.strerror}", "free some space or mend the folder's permissions") from None

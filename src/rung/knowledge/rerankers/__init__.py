@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from rung.errors import ConfigError, MissingExtra
+from rung.knowledge.fusion import scaled
 from rung.types import Hit
 
 KINDS = {"hf": "crossencoder", "late": "late"}
@@ -51,9 +52,3 @@ def reranked(reranker: Reranker, question: str, hits: Sequence[Hit]) -> list[Hit
         replace(hit, score=score, legs={**hit.legs, "search": rank}) for rank, (hit, score) in enumerate(zip(hits, scores, strict=True), 1)
     ]
     return sorted(again, key=lambda hit: -hit.score)
-
-
-def scaled(scores: Sequence[float]) -> list[float]:
-    """The scores from 0 to 1; all 1 where they are equal."""
-    low, high = min(scores, default=0.0), max(scores, default=0.0)
-    return [(score - low) / (high - low) if high > low else 1.0 for score in scores]
