@@ -10,6 +10,13 @@ RungError
 └── MissingExtra     a feature needs an optional dependency that is not installed
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class RungError(Exception):
     """A sentence that says what is wrong and a hint that says what to do. The CLI exits 2 on it."""
