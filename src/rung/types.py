@@ -111,11 +111,11 @@ class Index(Protocol):
         `labels` by document path; a document without any is let through by `ALL` alone.
         Returns the name of the new state, which can be opened again; the old one stays until then."""
 
-    def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
-        """The k nearest by cosine to one vector of shape (d,)."""
+    def dense(self, vector: Vectors, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
+        """The k nearest by cosine to one vector of shape (d,). Where `thin`, an index may leave out what `whole` brings later."""
 
-    def words(self, text: str, k: int, only: Filter = ALL) -> list[Hit]:
-        """The k best by full text (BM25)."""
+    def words(self, text: str, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
+        """The k best by full text (BM25), `thin` or not."""
 
     def passages(self, only: Filter = ALL) -> Iterator[Passage]:
         """All passages in order of document and start."""
