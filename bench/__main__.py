@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 import sys
 from collections.abc import Mapping
@@ -16,9 +17,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks against the best peers.")
     parser.add_argument("name", choices=[*names, "all"])
     parser.add_argument("--small", action="store_true", help="a small share of the work, for a quick look")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what takes long to make there, and go on with it")
     asked = parser.parse_args()
     for name in names if asked.name == "all" else [asked.name]:
-        found: Mapping[str, object] = importlib.import_module(f"bench.{name}").run(asked.small)
+        run = importlib.import_module(f"bench.{name}").run
+        keeps = asked.keep and "keep" in inspect.signature(run).parameters
+        if asked.keep and not keeps and asked.name != "all":
+            parser.error(f"{name} makes nothing worth keeping: leave --keep out")
+        found: Mapping[str, object] = run(asked.small, **({"keep": asked.keep} if keeps else {}))
         print(json.dumps(found))
         sys.stdout.flush()
 

@@ -40,17 +40,16 @@ def stored(held: _million.Words, size: int, folder: Path) -> Stored:
     """The corpus of so many passages under `folder`, made where it isn't there yet."""
     home = folder / f"{size}-{'novels' if _million.NOVELS.exists() else 'words'}-{LAYOUT}"
     home.mkdir(parents=True, exist_ok=True)
-    vectors: Vectors = np.memmap(
-        home / "vectors", np.float32, "r+" if (home / "vectors").exists() else "w+", shape=(size, _million.DIMENSIONS)
-    )
+    mode, shape = "r+" if (home / "vectors").exists() else "w+", (size, _million.DIMENSIONS)
+    vectors: Vectors = np.memmap(home / "vectors", np.float32, mode, shape=shape)
     done = home / "done.json"
     if not done.exists():
         written, spent = _written(held, size, home, vectors)
-        print(f"{size:>10} indexing words, labels and vectors", end="\r", file=sys.stderr, flush=True)
+        _tell(f"{size:,} written, indexing words, labels and vectors")
         begun = time.perf_counter()
         state = _opened(home).commit([], [], vectors[:0], {}, written)
         done.write_text(json.dumps({"state": state, "built": spent + time.perf_counter() - begun}))
-        print(" " * 79, end="\r", file=sys.stderr, flush=True)
+        _tell("")
     told = json.loads(done.read_text())
     return Stored(_opened(home, told["state"]), told["state"], vectors, told["built"])
 
@@ -63,8 +62,8 @@ def _written(held: _million.Words, size: int, home: Path, vectors: Vectors) -> t
     """All pieces as a commit takes them, and the seconds that writing them took; each is noted as soon as it is there."""
     uri, note = f"{_opened(home).begin()}/{fragments.NAME}.lance", home / "pieces.jsonl"
     noted = [json.loads(line) for line in note.read_text().splitlines()] if note.exists() else []
-    begun = time.perf_counter()
-    for at in range(PIECE * len(noted), size, PIECE):
+    begun, first = time.perf_counter(), PIECE * len(noted)
+    for at in range(first, size, PIECE):
         numbers = range(at, min(at + PIECE, size))
         passages, labels = _million.passages(held, numbers)
         vectors[at : numbers.stop] = _million.vectors(numbers, size)
@@ -73,5 +72,10 @@ def _written(held: _million.Words, size: int, home: Path, vectors: Vectors) -> t
         noted.append([fragments.write(uri, table), time.perf_counter() - started])
         with note.open("a") as file:
             file.write(json.dumps(noted[-1]) + "\n")
-        print(f"{size:>10} written {numbers.stop:,}", end="\r", file=sys.stderr, flush=True)
+        left = (time.perf_counter() - begun) / (numbers.stop - first) * (size - numbers.stop)
+        _tell(f"{numbers.stop:,} of {size:,} written, {left:.0f} s left")
     return [one for piece, _ in noted for one in piece], sum(spent for _, spent in noted)
+
+
+def _tell(said: str) -> None:
+    print(f"{said:<70}", end="\r", file=sys.stderr, flush=True)

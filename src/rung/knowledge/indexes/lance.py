@@ -1,7 +1,7 @@
 """Vectors and full text in LanceDB, embedded. A state is a version of its table; it refuses to show half a commit.
 
-Up to LARGE passages are scanned exactly. Beyond, all are scanned as codes of four bits a dimension and the nearest of them
-ranked by their exact vectors; what a filter lets through is still scanned exactly, from memory, where it is little.
+What a filter lets through is scanned exactly, from memory, where it is little enough. Where it is more, all is scanned as codes
+of four bits a dimension, and the nearest of them ranked by their exact vectors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TIES = 10  # more than asked for, so that passages of equal score are ranked by 
 NEVER = timedelta(days=36500)  # compact only: until the new state is noted, the old version must stay, however old
 SMALL = 500  # passages up to which the words are indexed from scratch by every commit
 CHURN = 0.05  # share of new and removed passages from which they are indexed from scratch in any table
-LARGE = 30_000  # passages up to which the nearest are found by an exact scan
+LARGE = 30_000  # passages from which labels and vectors have indexes
 LOOSE = 1_000  # passages that a search may have to scan beside the indexes, or
 SHARE = 0.005  # this share of a large table: putting them into its indexes rewrites it
 PROBES = 1 << 16  # more parts than an index of vectors has: all codes are compared, so that no part is missed
@@ -144,15 +144,14 @@ class Lance:
             _clean(table, made[oldest])
 
     def dense(self, vector: Vectors, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
-        """The k nearest by cosine of what the filter lets through: exact in small tables and where it lets little through."""
+        """The k nearest by cosine of what the filter lets through: exact where that is little enough to be held in memory."""
         if self._empty() or _nothing(only):
             return []
         version, rows = self._counted()
-        large = rows > LARGE
-        if large and only != ALL and (view := self.views.view(version, only, lambda: self._view(only))):
+        if view := self.views.view(version, only, lambda: self._view(only)):
             return _hits(self._rows(view.best(vector, k + TIES), view, thin))[:k]
         query = self.table.search(vector, vector_column_name="vector").distance_type("cosine")
-        query = query.nprobes(PROBES).refine_factor(REFINE) if large else query.bypass_vector_index()
+        query = query.nprobes(PROBES).refine_factor(REFINE) if rows > LARGE else query.bypass_vector_index()
         found = _through(query, only).select([*(THIN if thin else COLUMNS), "_distance"]).with_row_id(thin).limit(k + TIES).to_list()
         return _hits({**row, "_score": 1.0 - row["_distance"]} for row in found)[:k]
 
@@ -160,7 +159,8 @@ class Lance:
         """The vectors that the filter lets through; None where they are too many to keep."""
         import numpy as np
 
-        if not fits(most := self.table.count_rows(_conditions(only)), self.dimensions):
+        most = self._counted()[1] if only == ALL else self.table.count_rows(_conditions(only))
+        if not fits(most, self.dimensions):
             return None
         found = _through(self.table.search(), only).select(["vector", *THIN]).with_row_id(True).limit(max(most, 1)).to_arrow()
         flat = found["vector"].combine_chunks().flatten().to_numpy()

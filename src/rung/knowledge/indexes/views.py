@@ -42,7 +42,8 @@ class View:
         for at in range(0, len(scores), PIECE):
             np.dot(self.vectors[at : at + PIECE], wanted, out=scores[at : at + PIECE])
         near = np.argpartition(-scores, k)[:k] if k < len(scores) else np.arange(len(scores))
-        return dict(zip(self.rows[near].tolist(), scores[near].tolist(), strict=True))
+        rounded = scores[near].round(6)  # the last bits of equal vectors' scores differ by where they stand in a piece
+        return dict(zip(self.rows[near].tolist(), rounded.tolist(), strict=True))
 
     def told(self, ids: Sequence[int]) -> list[dict[str, Any]] | None:
         """The small columns of these rows, and their ids as `_rowid`; None where one isn't here."""
