@@ -17,7 +17,8 @@ import numpy as np
 
 from bench import _million
 from rung.knowledge.indexes import LAYOUT, fragments, open_index
-from rung.knowledge.indexes.lance import Lance, rows
+from rung.knowledge.indexes.lance import Lance
+from rung.knowledge.indexes.table import rows
 from rung.types import Labels
 
 if TYPE_CHECKING:
