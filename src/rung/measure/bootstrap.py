@@ -14,6 +14,7 @@ how many clusters could (the "rule of three" for 0 of m).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from math import fsum, isfinite, sqrt
 from statistics import NormalDist
@@ -26,7 +27,7 @@ from rung.measure.student import t_quantile
 from rung.types import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -132,13 +133,22 @@ def generator(*parts: object) -> np.random.Generator:
 def resampled(table: Table, seed: int = 0) -> Floats:
     """Means of resampled clusters, shape (RESAMPLES, columns); a row is one resample of all columns together."""
     m = len(table.sizes)
+    drawn = _counts(seed, m) if m * RESAMPLES <= CELLS else _drawn(seed, m)
+    return np.concatenate([counts @ table.sums / (counts @ table.sizes)[:, None] for counts in drawn])
+
+
+@lru_cache(2)
+def _counts(seed: int, m: int) -> list[Floats]:
+    """The counts of a bootstrap that is small enough to be kept for the next rung or pair."""
+    return list(_drawn(seed, m))
+
+
+def _drawn(seed: int, m: int) -> Iterator[Floats]:
+    """How often each of m clusters stands in each resample, a few resamples at a time."""
     random = generator("bootstrap", seed, m)
     rows = max(1, CELLS // m)
-    parts = []
     for start in range(0, RESAMPLES, rows):
-        counts = random.multinomial(m, np.full(m, 1 / m), size=min(rows, RESAMPLES - start)).astype(np.float64)
-        parts.append(counts @ table.sums / (counts @ table.sizes)[:, None])
-    return np.concatenate(parts)
+        yield random.multinomial(m, np.full(m, 1 / m), size=min(rows, RESAMPLES - start)).astype(np.float64)
 
 
 def _bca(boots: Floats, sums: Floats, sizes: Floats, level: float) -> tuple[float, float]:
