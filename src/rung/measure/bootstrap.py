@@ -39,6 +39,7 @@ LEVEL = 0.95
 RESAMPLES = 10_000
 FEW = 6  # clusters; with fewer the bootstrap's quantiles are single resamples
 CELLS = 4_000_000  # of the table of resampled counts, held in memory at once
+KEPT = 50_000_000  # counts of one bootstrap that are kept, two bytes each
 DIGITS = 12  # to which results are rounded, so that no platform's order of summation shows
 
 
@@ -133,22 +134,23 @@ def generator(*parts: object) -> np.random.Generator:
 def resampled(table: Table, seed: int = 0) -> Floats:
     """Means of resampled clusters, shape (RESAMPLES, columns); a row is one resample of all columns together."""
     m = len(table.sizes)
-    drawn = _counts(seed, m) if m * RESAMPLES <= CELLS else _drawn(seed, m)
-    return np.concatenate([counts @ table.sums / (counts @ table.sizes)[:, None] for counts in drawn])
+    rows = max(1, CELLS // m)
+    kept = _kept(seed, m, rows) if m * RESAMPLES <= KEPT else _drawn(seed, m, rows)
+    parts = (counts.astype(np.float64) for counts in kept)
+    return np.concatenate([counts @ table.sums / (counts @ table.sizes)[:, None] for counts in parts])
 
 
 @lru_cache(2)
-def _counts(seed: int, m: int) -> list[Floats]:
-    """The counts of a bootstrap that is small enough to be kept for the next rung or pair."""
-    return list(_drawn(seed, m))
+def _kept(seed: int, m: int, rows: int) -> list[NDArray[np.uint16]]:
+    """The counts of one bootstrap, kept for the next rung or pair."""
+    return list(_drawn(seed, m, rows))
 
 
-def _drawn(seed: int, m: int) -> Iterator[Floats]:
-    """How often each of m clusters stands in each resample, a few resamples at a time."""
+def _drawn(seed: int, m: int, rows: int) -> Iterator[NDArray[np.uint16]]:
+    """How often each of m clusters stands in each resample, some rows at a time."""
     random = generator("bootstrap", seed, m)
-    rows = max(1, CELLS // m)
     for start in range(0, RESAMPLES, rows):
-        yield random.multinomial(m, np.full(m, 1 / m), size=min(rows, RESAMPLES - start)).astype(np.float64)
+        yield random.multinomial(m, np.full(m, 1 / m), size=min(rows, RESAMPLES - start)).astype(np.uint16)
 
 
 def _bca(boots: Floats, sums: Floats, sizes: Floats, level: float) -> tuple[float, float]:
