@@ -73,7 +73,12 @@ def run(small: bool) -> dict[str, object]:
     worlds, planted = (480, 50) if small else (10_000, 500)
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         rows = _told(pool, NULL, worlds, null)
-        figures |= _show("equal rungs: share of verdicts that call one better", rows, ("false_better", "early", "peeking", "stopped_wrong", "asked"), max)
+        figures |= _show(
+            "equal rungs: share of verdicts that call one better",
+            rows,
+            ("false_better", "false_better_early", "false_better_peeking", "stopped_wrong", "asked"),
+            max,
+        )
         rows = _told(pool, [replace(world, lead=0.05) for world in NULL if world.right < 0.9], worlds // 5, worse_by_the_margin)
         figures |= _show("a rung worse by the margin: share of verdicts that call it as good", rows, ("false_as_good",), max)
         rows = _told(pool, PLANTED, planted, named)
@@ -89,7 +94,7 @@ def null(world: World, seed: int) -> dict[str, float]:
     cases, scores = simulated(world, seed)
     whole, (early, asked) = verdict(cases, scores), stopped(cases, scores)
     peeked = verdict(cases, scores, known(portions(cases, clusters_of(cases))))
-    told = {"false_better": whole, "early": early, "peeking": peeked}
+    told = {"false_better": whole, "false_better_early": early, "false_better_peeking": peeked}
     wrong = early.chosen != (RUNGS[0] if world.right >= BAR else "") and asked < len(cases)
     better = {name: float(any(one.distinguishable for one in found.comparisons)) for name, found in told.items()}
     return better | {"stopped_wrong": float(wrong), "asked": asked / len(cases)}
@@ -121,7 +126,9 @@ def named(world: World, seed: int) -> dict[str, float]:
     return found
 
 
-def verdict(cases: Sequence[Case], scores: Mapping[str, Mapping[str, float]], looks: Sequence[frozenset[str]] = (), margin: float = 0.0) -> Verdict:
+def verdict(
+    cases: Sequence[Case], scores: Mapping[str, Mapping[str, float]], looks: Sequence[frozenset[str]] = (), margin: float = 0.0
+) -> Verdict:
     """What `rung climb` decides on these scores."""
     pairs = _pairs(cases, scores)
     return decide(_summaries(cases, pairs), pairs, clusters_of(cases), Limits(BAR, margin=margin), looks=looks)
@@ -186,14 +193,14 @@ def _told(
 def _show(
     title: str, rows: Sequence[tuple[World, int, dict[str, float]]], columns: Sequence[str], worst: Callable[..., float]
 ) -> dict[str, object]:
-    print(f"\n{title}\n{'':<52}{'worlds':>8}" + "".join(f"{column:>15}" for column in columns))
+    print(f"\n{title}\n{'':<52}{'worlds':>8}" + "".join(f"{column:>22}" for column in columns))
     figures: dict[str, object] = {}
     for world, runs, told in rows:
-        print(f"{world.name:<52}{runs:>8}" + "".join(f"{told[column]:>15.3f}" for column in columns))
+        print(f"{world.name:<52}{runs:>8}" + "".join(f"{told[column]:>22.3f}" for column in columns))
     total = sum(runs for _, runs, _ in rows)
     for column in columns:
         figures[column] = round(sum(runs * told[column] for _, runs, told in rows) / total, 4)
         if column not in ("asked", "cases"):
             figures[f"{column}_worst"] = round(worst(told[column] for _, _, told in rows), 4)
-    print(f"{'all':<52}{total:>8}" + "".join(f"{figures[column]:>15.3f}" for column in columns), flush=True)
+    print(f"{'all':<52}{total:>8}" + "".join(f"{figures[column]:>22.3f}" for column in columns), flush=True)
     return figures

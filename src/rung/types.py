@@ -290,6 +290,7 @@ class Summary:
     usage: Usage
     note: str = ""  # why the rung could not run, or what to know of it
     ran: bool = True
+    spread: Mapping[str, float] = field(default_factory=dict)  # of a rung asked repeatedly: the variance of one answer's score, by cause
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,12 @@ of all climbs, with any number of clusters and of looks. It refuses to stop for 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from random import Random
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from rung.types import Case
+from rung.types import Case, Verdict
 
 WEIGHTS = (0.04, 0.08, 0.13, 0.75)  # of alpha, look by look
 FEWEST = 8  # clusters, below which a part of them says nothing
@@ -38,7 +37,7 @@ def portions(cases: Sequence[Case], clusters: Mapping[str, str], seed: int = 0) 
     if len(names) < FEWEST:
         return [sorted(cases, key=lambda one: one.id)]
     cuts = [round(len(names) * number / len(WEIGHTS)) for number in range(len(WEIGHTS) + 1)]
-    parts = [names[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    parts = [names[start:end] for start, end in pairwise(cuts)]
     return [sorted((case for name in part for case in members[name]), key=lambda one: one.id) for part in parts]
 
 
@@ -58,6 +57,42 @@ def known(asked: Sequence[Sequence[Case]]) -> list[frozenset[str]]:
 def weight(looks: Sequence[object]) -> float:
     """The part of alpha of the last of these looks; all of it where there were no looks."""
     return WEIGHTS[len(looks) - 1] if looks else 1.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The cases in the parts they are asked in, and how many parts were."""
+
+    portions: Sequence[Sequence[Case]]
+    looks: int
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Those that were asked, in order of id."""
+        return tuple(sorted((case for part in self.portions[: self.looks] for case in part), key=lambda case: case.id))
+
+    @property
+    def known(self) -> list[frozenset[str]]:
+        """The ids known at each look; empty where there was one look at all of them."""
+        return known(self.portions[: self.looks]) if len(self.portions) > 1 else []
+
+    def told(self) -> str:
+        """When the climb stopped."""
+        whole, looks = sum(map(len, self.portions)), len(self.portions)
+        if looks == 1:
+            return "no: too few groups of cases to look at a part of them"
+        if self.looks == looks:
+            return f"no: {looks} looks, and the choice was not certain before the last"
+        return f"at look {self.looks} of {looks}, after {len(self.cases):,} of {whole:,} cases; {whole - len(self.cases):,} were not asked"
+
+    def said(self, verdict: Verdict) -> Verdict:
+        """The verdict, its sentence with when the climb stopped."""
+        if self.looks == len(self.portions):
+            return verdict
+        whole = sum(map(len, self.portions))
+        return replace(
+            verdict, sentence=f"{verdict.sentence}; stopped early: {len(self.cases):,} of {whole:,} cases made the choice certain"
+        )
 
 
 def capital(scores: Mapping[str, float], clusters: Mapping[str, str], bar: float, largest: int, seed: int = 0) -> tuple[float, float]:

@@ -115,7 +115,11 @@ def _unmet(
     short = limits.bar - top.primary.estimate
     reach = "its interval does not reach the bar" if top.primary.high < limits.bar else "its interval reaches the bar"
     text += f"; {top.name} comes nearest with {right(top.primary, limits.bar)}, {points(short)} short ({reach}); {lacks(top, limits.bar)}"
-    beside = [one.name + (f" (as good within {points(limits.margin)})" if as_good(one, top, comparisons) else "") for one in best if one is not top]
+    beside = [
+        one.name + (f" (as good within {points(limits.margin)})" if as_good(one, top, comparisons) else "")
+        for one in best
+        if one is not top
+    ]
     if beside:
         text += f"; not distinguishable from it at {size(top.primary)}: {', '.join(beside)}"
     if broken[top.name]:
@@ -155,7 +159,8 @@ def _above(one: Summary, chosen: Summary, comparisons: Sequence[Comparison], lim
     by = points(found.difference.estimate)
     if better:
         within = f", is as good within {points(limits.margin)}" if as_good(chosen, one, comparisons) else ""
-        return f"{text}, better than {chosen.name} by {by} ({_p(found)}), but {chosen.name} clears the bar{within} and stands lower on the ladder"
+        text += f", better than {chosen.name} by {by} ({_p(found)})"
+        return f"{text}, but {chosen.name} clears the bar{within} and stands lower on the ladder"
     return f"{text}, worse than {chosen.name} by {by} ({_p(found)}) and higher on the ladder"
 
 

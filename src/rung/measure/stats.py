@@ -74,9 +74,7 @@ def _p_of_each(table: Table, seed: int) -> list[float]:
     return [sign_flip_p(table.sums[:, column], seed) for column in range(table.sums.shape[1])]
 
 
-def _ps(
-    columns: Sequence[Mapping[str, float]], clusters: Mapping[str, str], seed: int, looks: Sequence[Collection[str]]
-) -> list[float]:
+def _ps(columns: Sequence[Mapping[str, float]], clusters: Mapping[str, str], seed: int, looks: Sequence[Collection[str]]) -> list[float]:
     """The least p of all looks, each over its look's part of alpha: valid whenever the climb was stopped (Bonferroni)."""
     least = [1.0] * len(columns)
     for number, known in enumerate(looks):

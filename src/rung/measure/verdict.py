@@ -64,7 +64,9 @@ def decide(
 
     ran = [one for one in summaries if one.ran]
     broken = {one.name: broken_limits(one, limits, one.name in remote) for one in ran}
-    comparisons = compare_all({one.name: {s.case: s.primary for s in scores[one.name]} for one in ran}, clusters, seed, limits.margin, looks)
+    comparisons = compare_all(
+        {one.name: {s.case: s.primary for s in scores[one.name]} for one in ran}, clusters, seed, limits.margin, looks
+    )
     pool = [one for one in ran if not broken[one.name]] or ran
     chosen = next((one for one in pool if meets(one, limits) and not broken[one.name]), None)
     best = _best(pool, comparisons)
