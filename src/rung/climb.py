@@ -273,7 +273,7 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages, asked: Asked
     except TuningError as error:  # the other rungs can still be measured
         return Measured(not_run(name, f"{error.message}; {error.hint}"))
     put_audit(parts.audits.get(LADDER[name].model), folder / name / AUDIT)
-    runs = [stages.timed("answer", lambda run=run: _answered(parts, name, folder, asked, run)) for run in range(_repeats(parts, name))]
+    runs = stages.timed("answer", lambda: [_answered(parts, name, folder, asked, run) for run in range(_repeats(parts, name))])
     pairs, project = averaged(runs), parts.ws.config.project
     level = 1 - 0.05 * weight(asked.known)  # with looks, what is left for this one, so that all intervals hold at once
     task, prices = w.task(parts.ws, parts.cases), w.prices(parts.ws)

@@ -39,7 +39,7 @@ LEVEL = 0.95
 RESAMPLES = 10_000
 FEW = 6  # clusters; with fewer the bootstrap's quantiles are single resamples
 CELLS = 4_000_000  # of the table of resampled counts, held in memory at once
-KEPT = 50_000_000  # counts of one bootstrap that are kept, two bytes each
+KEPT = 20_000_000  # counts of one bootstrap that are kept, a byte each: they are 0 to 12 or so
 DIGITS = 12  # to which results are rounded, so that no platform's order of summation shows
 
 
@@ -140,17 +140,17 @@ def resampled(table: Table, seed: int = 0) -> Floats:
     return np.concatenate([counts @ table.sums / (counts @ table.sizes)[:, None] for counts in parts])
 
 
-@lru_cache(2)
-def _kept(seed: int, m: int, rows: int) -> list[NDArray[np.uint16]]:
+@lru_cache(6)  # a climb that may stop early takes four looks
+def _kept(seed: int, m: int, rows: int) -> list[NDArray[np.uint8]]:
     """The counts of one bootstrap, kept for the next rung or pair."""
     return list(_drawn(seed, m, rows))
 
 
-def _drawn(seed: int, m: int, rows: int) -> Iterator[NDArray[np.uint16]]:
+def _drawn(seed: int, m: int, rows: int) -> Iterator[NDArray[np.uint8]]:
     """How often each of m clusters stands in each resample, some rows at a time."""
     random = generator("bootstrap", seed, m)
     for start in range(0, RESAMPLES, rows):
-        yield random.multinomial(m, np.full(m, 1 / m), size=min(rows, RESAMPLES - start)).astype(np.uint16)
+        yield random.multinomial(m, np.full(m, 1 / m), size=min(rows, RESAMPLES - start)).astype(np.uint8)
 
 
 def _bca(boots: Floats, sums: Floats, sizes: Floats, level: float) -> tuple[float, float]:

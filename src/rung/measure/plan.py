@@ -83,14 +83,18 @@ def needed(difference: float, variation: Variation, level: float, power: float) 
     from rung.measure.student import t_quantile
 
     least = ceil(1 + log2(1 / level))
-    clusters = least
-    for _ in range(50):  # settles in a few steps: fewer clusters have wider t, which asks for more
+
+    def enough(clusters: int) -> bool:
         t = t_quantile(1 - level / 2, clusters - 1) + t_quantile(power, clusters - 1)
-        wanted = max(least, ceil(t**2 * variation.variance / difference**2 / variation.per_cluster))
-        if wanted <= clusters:
-            break
-        clusters = wanted
-    return ceil(clusters * variation.per_cluster)
+        return t**2 * variation.variance / difference**2 <= clusters * variation.per_cluster
+
+    low, high = least - 1, least
+    while not enough(high):
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return ceil(high * variation.per_cluster)
 
 
 def _told(cases: int, variation: Variation, level: float, power: float) -> float:
@@ -139,7 +143,7 @@ def measured(scores: Mapping[str, Mapping[str, float]], clusters: Mapping[str, s
 
 
 def _chi_square(share: float, freedom: int) -> float:
-    """Wilson and Hilferty's (1931) quantile of chi-square; within 1 % from 3 degrees of freedom on at the shares used here."""
+    """Wilson and Hilferty's (1931) quantile of chi-square; within 1.1 % at the share used here, from 3 degrees of freedom on."""
     from statistics import NormalDist
 
     spread = 2 / (9 * freedom)
