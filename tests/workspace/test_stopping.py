@@ -35,7 +35,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 @pytest.fixture
 def many(project: Path) -> Path:
     """The shop with 60 cases that stand alone, none of which a random model gets right."""
-    rows = [{"id": f"c{n:02}", "question": f"What is the price of part {n % 6}?", "answer": f"{n} euros"} for n in range(60)]
+    rows = [{"id": f"c{n:02}", "question": f"Which price has part {n % 6}, asked {n}?", "answer": f"{n} euros"} for n in range(60)]
     (project / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return project
 
@@ -46,8 +46,6 @@ def test_a_clear_climb_stops_early_and_asks_no_more(many: Path) -> None:
     assert found["facts"]["stopped early"] == "at look 1 of 4, after 15 of 60 cases; 45 were not asked"
     asked = (Path(found["folder"]) / "rag" / "answers.jsonl").read_text().splitlines()
     assert len(asked) == 16  # and its head
-    text = rung("climb", str(many), *TWO, "--stop-early").stdout
-    assert "stopped early: at look 1 of 4" in text
     assert "stopped early: at look 1 of 4" in rung("report", str(many)).stdout
     page = (Path(found["folder"]) / "report.html").read_text(encoding="utf-8")
     assert "after 15 of 60 cases" in page
@@ -64,7 +62,7 @@ def test_seeds_that_change_nothing_are_not_paid_for(many: Path) -> None:
 
 def test_repetitions_are_averaged_and_their_variance_is_split(project: Path) -> None:
     write_toml(project, model="temperature = 1.5\n")
-    rows = [{"id": f"c{n}", "question": f"What is the price of part {n}?", "answer": ["w1", "w2", "w3", "w4", "w5"]} for n in range(6)]
+    rows = [{"id": f"k{n}", "question": f"Who asked {n} times, and whom?", "answer": ["w1", "w2", "w3", "w4", "w5"]} for n in range(6)]
     (project / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = verdict(project, "--repeat", "3")
     said = [[json.loads(line)["answer"]["text"] for line in (Path(found["folder"]) / "rag" / part / "answers.jsonl").read_text().splitlines()[1:]]
