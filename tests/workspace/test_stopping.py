@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 from shop_project import refused, rung, write_toml
 
+from rung.measure.record import lines_of
+
 LEAFLET = Path(__file__).resolve().parents[2] / "examples" / "leaflet"
+PARTS = ("", "repeat-1", "repeat-2")
 TWO = ("--rung", "prompt", "--rung", "rag")
 
 
@@ -65,13 +68,12 @@ def test_repetitions_are_averaged_and_their_variance_is_split(project: Path) -> 
     rows = [{"id": f"k{n}", "question": f"Who asked {n} times, and whom?", "answer": ["w1", "w2", "w3", "w4", "w5"]} for n in range(6)]
     (project / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = verdict(project, "--repeat", "3")
-    said = [[json.loads(line)["answer"]["text"] for line in (Path(found["folder"]) / "rag" / part / "answers.jsonl").read_text().splitlines()[1:]]
-            for part in ("", "repeat-1", "repeat-2")]  # fmt: skip
+    own = Path(found["folder"]) / "rag"
+    said = [[row["answer"]["text"] for row in lines_of(own / part / "answers.jsonl") if "case" in row] for part in PARTS]
     assert said[0] != said[1] != said[2]
     spread = found["rungs"][1]["spread"]
     assert set(spread) == {"cases", "seeds"}
-    each = [[json.loads(line)["primary"] for line in (Path(found["folder"]) / "rag" / part / "scores.jsonl").read_text().splitlines()]
-            for part in ("repeat-1", "repeat-2")]  # fmt: skip
+    each = [[row["primary"] for row in lines_of(own / part / "scores.jsonl")] for part in PARTS[1:]]
     mean = [json.loads(line)["primary"] for line in found["scores"][1].splitlines()]
     assert [round(3 * whole - one - other, 9) in (0.0, 1.0) for whole, one, other in zip(mean, *each, strict=True)] == [True] * 6
     assert same(verdict(project, "--repeat", "3"), found)
