@@ -21,6 +21,7 @@ from rung.measure.looks import Asked
 from rung.models import reads_only
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
+from rung.workspace.choices import how_measured
 from rung.workspace.privacy import remote
 from rung.workspace.searching import mode, source
 from rung.workspace.training import audited, quiet, train_adapter
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from rung.report.html import Report
 
 T = TypeVar("T")
-GREEDY = "not repeated: temperature 0 takes the likeliest word each time, so seeds have no effect"
 CLIMB, CASES, LOSSES, AUDIT = "climb.json", "cases.jsonl", "losses.jsonl", "audit.json"  # files of a run folder
 
 
@@ -112,7 +112,7 @@ def climb(
     chosen = tuple(rungs) or ws.config.project.rungs or rungs_of(ws.config.project.task)
     measured, asked = _look_by_look(parts, [name for name in LADDER if name in chosen], folder, stages)
     verdict = stages.timed("decide", lambda: _decide(ws, measured, asked))
-    facts |= _told(parts, measured, asked)
+    facts |= how_measured(ws, parts.knowledge, examples, [m.summary for m in measured], asked)
     done = Climb(asked.said(verdict), measured, asked.cases, folder, facts, stages.seconds, skipped)
     _write(done)
     return done
@@ -141,26 +141,6 @@ def _look_by_look(parts: Parts, names: Sequence[str], folder: Path, stages: Stag
 def _away(ws: Workspace) -> tuple[str, ...]:
     """The rungs whose model is not on this machine."""
     return tuple(name for name in LADDER if name not in SPECIALISTS) if remote(ws.config.model.name) else ()
-
-
-def _told(parts: Parts, measured: Sequence[Measured], asked: Asked) -> dict[str, str]:
-    """What the report says of how it was measured: when it stopped, what repeating showed, and what was chosen on which rows."""
-    from rung.measure.repeats import told
-    from rung.workspace.choices import choices
-
-    project, ran = parts.ws.config.project, [m.summary.name for m in measured if m.summary.ran]
-    found = {"stopped early": asked.told()} if project.stop_early else {}
-    spreads = [f"{m.summary.name}: {told(m.summary.spread)}" for m in measured if m.summary.spread]
-    if project.repeat > 1:
-        found["variance"] = "; ".join(spreads) if spreads else GREEDY
-    made = choices(
-        parts.ws,
-        parts.knowledge,
-        any(LADDER[name].trained_on for name in ran),
-        len(parts.examples),
-        [name for name in ran if name in SPECIALISTS],
-    )
-    return found | {f"choice of {what}": how for what, how in made.items()}
 
 
 def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:

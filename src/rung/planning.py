@@ -64,8 +64,5 @@ def _show(told: Plan) -> None:
         row = [need for need in told.needs if need.difference == gap]
         cells = "".join(f"{need.pair:>10,}" for need in row) + " " * 6 + "".join(f"{need.best:>10,}" for need in row)
         print(f"{100 * gap:>4.3g} points   {cells}")
-    shown = [
-        f"{100 * gap:.1f} points with {float(power):.0%}" if gap < 1 else f"none with {float(power):.0%}"
-        for power, gap in told.tells.items()
-    ]
-    print(f"\nplan: the {there} there are tell {', '.join(shown)} power")
+    shown = [f"{100 * gap:.1f} points with {float(power):.0%} power" for power, gap in told.tells.items() if gap < 1]
+    print(f"\nplan: the {there} there are tell {', '.join(shown) or 'no difference at all'}")
