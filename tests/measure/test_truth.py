@@ -17,9 +17,9 @@ def columns(world: World, seed: object = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("world", [*NULL, *PLANTED], ids=lambda world: world.name)
 def test_shares_are_as_written_down(world: World) -> None:
-    shares = columns(replace(world, groups=20_000)).mean(axis=1)
-    assert shares[:-1] == pytest.approx(np.full(len(shares) - 1, world.right), abs=0.015)
-    assert shares[-1] == pytest.approx(world.right + world.lead, abs=0.015)
+    shares = columns(replace(world, groups=3_000)).mean(axis=1)
+    assert shares[:-1] == pytest.approx(np.full(len(shares) - 1, world.right), abs=0.03)
+    assert shares[-1] == pytest.approx(world.right + world.lead, abs=0.03)
 
 
 def test_groups_rise_and_fall_together_and_cases_are_hard_for_all() -> None:
