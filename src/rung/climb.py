@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,9 +17,11 @@ from rung.approach.policy import Policy
 from rung.approach.prompt import BARE
 from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
 from rung.errors import ModelError, TuningError
+from rung.measure.looks import Asked
 from rung.models import reads_only
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
+from rung.workspace.choices import how_measured
 from rung.workspace.privacy import remote
 from rung.workspace.searching import mode, source
 from rung.workspace.training import audited, quiet, train_adapter
@@ -27,6 +29,7 @@ from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
+    from rung.measure.evaluate import Pairs
     from rung.report.html import Report
 
 T = TypeVar("T")
@@ -107,11 +110,37 @@ def climb(
     folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = tuple(rungs) or ws.config.project.rungs or rungs_of(ws.config.project.task)
-    measured = tuple(_measure(parts, name, folder, stages) for name in LADDER if name in chosen)
-    verdict = stages.timed("decide", lambda: _decide(ws, measured, cases))
-    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds, skipped)
+    measured, asked = _look_by_look(parts, [name for name in LADDER if name in chosen], folder, stages)
+    verdict = stages.timed("decide", lambda: _decide(ws, measured, asked))
+    facts |= how_measured(ws, parts.knowledge, examples, [m.summary for m in measured], asked)
+    done = Climb(asked.said(verdict), measured, asked.cases, folder, facts, stages.seconds, skipped)
     _write(done)
     return done
+
+
+def _look_by_look(parts: Parts, names: Sequence[str], folder: Path, stages: Stages) -> tuple[tuple[Measured, ...], Asked]:
+    """Every rung on all cases; or, where the climb may stop early, on part after part until the choice is certain."""
+    from rung.measure.bootstrap import clusters_of
+    from rung.measure.looks import portions
+    from rung.measure.verdict import clear
+
+    project = parts.ws.config.project
+    clusters = clusters_of(parts.cases)
+    shares = portions(parts.cases, clusters, project.seed) if project.stop_early else [parts.cases]
+    for looks in range(1, len(shares) + 1):
+        asked = Asked(shares, looks)
+        measured = tuple(_measure(parts, name, folder, stages, asked) for name in names)
+        scores = {m.summary.name: m.scores for m in measured}
+        if looks < len(shares) and clear(
+            [m.summary for m in measured], scores, clusters, w.limits(parts.ws), _away(parts.ws), project.seed
+        ):
+            break
+    return measured, asked
+
+
+def _away(ws: Workspace) -> tuple[str, ...]:
+    """The rungs whose model is not on this machine."""
+    return tuple(name for name in LADDER if name not in SPECIALISTS) if remote(ws.config.model.name) else ()
 
 
 def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
@@ -208,8 +237,11 @@ def _too_long(parts: Parts) -> str:
     return f"the documents need {needed:,} tokens and the model's window is {model.window:,}" if needed > model.window else ""
 
 
-def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
-    from rung.measure.evaluate import evaluate, evaluation_key
+def _measure(parts: Parts, name: str, folder: Path, stages: Stages, asked: Asked) -> Measured:
+    from rung.measure.evaluate import SCORES
+    from rung.measure.looks import weight
+    from rung.measure.record import score_to_json, write_lines
+    from rung.measure.repeats import averaged, spread
     from rung.measure.summary import not_run, summarise
     from rung.workspace.auditing import put_audit
 
@@ -221,26 +253,45 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
     except TuningError as error:  # the other rungs can still be measured
         return Measured(not_run(name, f"{error.message}; {error.hint}"))
     put_audit(parts.audits.get(LADDER[name].model), folder / name / AUDIT)
-    ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
-    pairs = stages.timed(
-        "answer",
-        lambda: evaluate(
-            name,
-            lambda questions: answer_all(ready, questions),
-            parts.cases,
-            task,
-            folder / name,
-            evaluation_key(ready.id, parts.cases),
-            lambda done, total: parts.progress(f"answer {name}", done, total),
-            prices,
-        ),
-    )
-    summary = summarise(name, pairs, parts.cases, prices, task, seed=parts.ws.config.project.seed)
+    runs = stages.timed("answer", lambda: [_answered(parts, name, folder, asked, run) for run in range(_repeats(parts, name))])
+    pairs, project = averaged(runs), parts.ws.config.project
+    level = 1 - 0.05 * weight(asked.known)  # with looks, what is left for this one, so that all intervals hold at once
+    task, prices = w.task(parts.ws, parts.cases), w.prices(parts.ws)
+    summary = summarise(name, pairs, asked.cases, prices, task, seed=project.seed, level=level)
+    if len(runs) > 1:
+        write_lines(folder / name / SCORES, [score_to_json(score) for _, score in pairs])
+        summary = replace(summary, spread=spread(runs))
     losses = _model(parts, LADDER[name].model)[1]
     return Measured(summary, tuple(answer for answer, _ in pairs), tuple(score for _, score in pairs), losses)
 
 
-def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) -> Verdict:
+def _repeats(parts: Parts, name: str) -> int:
+    """How often a rung is asked: once where seeds change nothing. A server may ignore its temperature, so it is asked."""
+    config = parts.ws.config
+    greedy = name in SPECIALISTS or (config.model.temperature == 0 and not config.model.name.startswith("endpoint:"))
+    return 1 if greedy else config.project.repeat
+
+
+def _answered(parts: Parts, name: str, folder: Path, asked: Asked, run: int) -> Pairs:
+    """All that was asked so far, with the seed of this repetition."""
+    from rung.measure.evaluate import evaluate, evaluation_key
+
+    ready = approach(parts, name)
+    ready = replace(ready, settings=replace(ready.settings, seed=ready.settings.seed + run))
+    return evaluate(
+        name,
+        lambda questions: answer_all(ready, questions),
+        asked.cases,
+        w.task(parts.ws, parts.cases),
+        folder / name / f"repeat-{run}" if run else folder / name,
+        evaluation_key(ready.id, parts.cases, "in parts" if len(asked.portions) > 1 else ""),
+        lambda done, total: parts.progress(f"answer {name}" + (f" ({run + 1})" if run else ""), done, total),
+        w.prices(parts.ws),
+        portions=asked.portions,
+    )
+
+
+def _decide(ws: Workspace, measured: Sequence[Measured], asked: Asked) -> Verdict:
     from rung.measure.bootstrap import clusters_of
     from rung.measure.verdict import decide
 
@@ -248,8 +299,8 @@ def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) 
         reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
         raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
     scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
-    away = tuple(name for name in LADDER if name not in SPECIALISTS) if remote(ws.config.model.name) else ()
-    return decide([m.summary for m in measured], scores, clusters_of(cases), w.limits(ws), away, ws.config.project.seed)
+    summaries, clusters = [m.summary for m in measured], clusters_of(asked.cases)
+    return decide(summaries, scores, clusters, w.limits(ws), _away(ws), ws.config.project.seed, asked.known)
 
 
 def _facts(parts: Parts, skipped: int) -> dict[str, str]:
@@ -275,7 +326,8 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
     config = ws.config.model_dump(
-        mode="json", exclude={"limits": True, "prices": True, "project": {"bar", "rungs"}, "tuning": {"general", "forgetting"}}
+        mode="json",
+        exclude={"limits": True, "prices": True, "project": {"bar", "rungs", "margin", "repeat"}, "tuning": {"general", "forgetting"}},
     )
     made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rung.climb import Climb
     from rung.knowledge.explain import Explanation
     from rung.knowledge.knowledge import SyncReport
+    from rung.measure.plan import Plan
     from rung.workspace.check import Checked
     from rung.workspace.embedding import TunedEmbedder
 
@@ -80,10 +81,22 @@ class Project:
 
         return tune_embedder(self.workspace, self.progress)
 
-    def climb(self, rungs: Sequence[str] = (), workers: int | None = None) -> Climb:
-        """Measure the rungs (all that apply, unless some are named), decide, and write the report into `Climb.folder`."""
-        from rung.climb import climb, report
+    def climb(
+        self, rungs: Sequence[str] = (), workers: int | None = None, *, stop_early: bool | None = None, repeat: int | None = None
+    ) -> Climb:
+        """Measure the rungs (all that apply, unless some are named), decide, and write the report into `Climb.folder`.
 
-        done = climb(self.workspace, self.progress, rungs, workers)
+        `stop_early` and `repeat` take the place of those under [project].
+        """
+        from rung.climb import climb, report
+        from rung.workspace.workspace import with_project
+
+        done = climb(with_project(self.workspace, {"stop_early": stop_early, "repeat": repeat}), self.progress, rungs, workers)
         report(done)
         return done
+
+    def plan(self, rungs: Sequence[str] = (), differences: Sequence[float] = ()) -> Plan:
+        """How many cases tell the rungs apart, with the variance of the last climb where there is one; nothing is asked."""
+        from rung.planning import planned
+
+        return planned(self.workspace, rungs, differences)

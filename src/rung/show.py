@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, RungError
 from rung.report.terminal import counted
-from rung.workspace.workspace import Progress, open_workspace
+from rung.workspace.workspace import Progress, open_workspace, with_project
 
 if TYPE_CHECKING:
     from rung.climb import Climb
@@ -179,13 +179,21 @@ def _show_sync(report: SyncReport, version: str) -> None:
     print(f"knowledge: {version}")
 
 
-def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "", at: str = "") -> None:
-    """Climb, print the table, the time of each stage, the verdict and the report's path."""
+def climb_and_show(
+    folder: Path,
+    rungs: Sequence[str],
+    workers: int | None,
+    as_json: bool,
+    user: str = "",
+    at: str = "",
+    changes: Mapping[str, object] | None = None,
+) -> None:
+    """Climb, print the table, the time of each stage, the verdict and the report's path; `changes` are to [project]."""
     from rung import climb as climbing
 
     started = time.perf_counter()
     with talking(quiet=as_json) as (bar, say):
-        done = climbing.climb(open_workspace(folder, user, at=at), bar, rungs, workers, say)
+        done = climbing.climb(with_project(open_workspace(folder, user, at=at), changes or {}), bar, rungs, workers, say)
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
     _show_climb(done, as_json, f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
 
@@ -211,7 +219,7 @@ def _show_climb(done: Climb, as_json: bool, *lines: str) -> None:
     if done.skipped:
         name, reason = done.skipped[0]
         print(f"{counted(len(done.skipped), 'document')} skipped, such as {name}, which {reason}; `rung check` names all")
-    for line in lines:
+    for line in (*lines, *(f"{name}: {done.facts[name]}" for name in ("stopped early", "variance") if name in done.facts)):
         print(line)
     print(f"verdict: {done.verdict.sentence}")
     print(f"report: {path}")
