@@ -24,7 +24,7 @@ def train_or(folder: Path, rung: str, as_json: bool, allow: Sequence[str], budge
     asked = one_of({**instead, "--budget": budget})
     ways: dict[str, Callable[[], None]] = {
         "--embedder": lambda: tune_and_show(folder, as_json),
-        "--specialist": lambda: specialise_and_show(folder, as_json),
+        "--specialist": lambda: specialise_and_show(folder, as_json, allow),
         "--lr-range": lambda: range_and_show(folder, rung, as_json),
         "--raft-sweep": lambda: sweep_and_show(folder, as_json),
         "--budget": lambda: search_and_show(folder, rung, budget, as_json),
@@ -158,12 +158,13 @@ def _table(found: Found) -> None:
     Console().print(table)
 
 
-def specialise_and_show(folder: Path, as_json: bool) -> None:
+def specialise_and_show(folder: Path, as_json: bool, allow: Sequence[str] = ()) -> None:
     """Train the encoder of a `classify` project or the extractor of an `extract` project, and say how well it did on rows set aside."""
+    from rung.workspace.auditing import allowing
     from rung.workspace.specialists import train_specialist
 
     with progress(quiet=as_json) as bar:
-        made, told = train_specialist(open_workspace(folder), bar)
+        made, told = train_specialist(allowing(open_workspace(folder), allow), bar)
     if as_json:
         print_json({"specialist": str(made)} | told)
         return
