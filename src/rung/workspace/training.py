@@ -233,8 +233,11 @@ def lr_range(ws: Workspace, knowledge: Knowledge | None, progress: Progress, *, 
     return curve, path
 
 
-def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say) -> list[Cell]:
-    """RAFT's settings swept on the project's validation split, best first; validated on what the serving search brings."""
+def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say, cells: Sequence[tuple[float, int]] = ()) -> list[Cell]:
+    """RAFT's settings swept on the project's validation split, best first; validated on what the serving search brings.
+
+    `cells` are pairs of gold_probability and distractors; twelve around the served k where none are given.
+    """
     from rung.tuning.audit.personal import cleaned
     from rung.tuning.raft_sweep import SHARES, sweep
     from rung.tuning.recipe import Heard
@@ -254,7 +257,7 @@ def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say
         return clean(raft_source_of(ws, public, p, distractors), kept)
 
     served = clean(lambda case: tuple(source.find(case.question).hits), held)
-    grid = [(p, n) for n in sorted({1, source.k - 1, 2 * source.k - 1}) for p in SHARES]
+    grid = list(cells) or [(p, n) for n in sorted({1, source.k - 1, 2 * source.k - 1}) for p in SHARES]
     with writing(plan.adapters):
         heard = Heard(partial(progress, "sweep"), say)
         return sweep(plan.base, made, served, grid, plan.recipe, plan.adapters, plan.documents, plan.base_id, heard, plan.means)
