@@ -15,6 +15,7 @@ from pathlib import Path
 from rung.climb import Measured, climb
 from rung.measure.bootstrap import clusters_of
 from rung.measure.stats import compare_all
+from rung.tuning.raft_sweep import SHARES
 from rung.workspace import workspace as w
 from rung.workspace.training import quiet, sweep_raft
 from rung.workspace.workspace import Workspace, silent
@@ -22,7 +23,8 @@ from rung.workspace.workspace import Workspace, silent
 HARBOR = Path(__file__).resolve().parents[1] / "examples" / "harbor"
 SERVED = 5
 MANY, FEW = (1, 2, 3, 5, 8, 12, 20, 50), (1, 5, 50)
-CELLS = ((0.4, 1), (1.0, 1), (0.4, 4), (1.0, 4))  # of the small sweep
+ALL = tuple((p, others) for others in (1, SERVED - 1) for p in SHARES)  # cells of the sweep
+SOME = ((0.4, 1), (1.0, 1), (0.4, SERVED - 1), (1.0, SERVED - 1))
 KEPT = Path(tempfile.gettempdir()) / "rung-bench" / "raft"
 
 
@@ -89,7 +91,7 @@ def _swept(folder: Path, small: bool) -> dict[str, object]:
     once = replace(ws, config=ws.config.model_copy(update={"tuning": ws.config.tuning.model_copy(update={"epochs": 1})}))
     synced = w.sync_knowledge(once)
     assert synced
-    cells = sweep_raft(once, synced[0], silent, quiet, CELLS if small else ())
+    cells = sweep_raft(once, synced[0], silent, quiet, SOME if small else ALL)
     print("\ngold passage  others  loss on rows set aside, as served")
     for cell in cells:
         print(f"{cell.gold_probability:>12.0%}  {cell.distractors:>6}  {cell.loss:.4f}", flush=True)

@@ -33,14 +33,13 @@ def retrained(
 
 def _adapters(ws: Workspace, adapters: Sequence[str], progress: Progress) -> dict[str, str]:
     """Labels that stood on a blocked adapter move to its successor."""
-    from rung.workspace.training import train_adapter
+    from rung.workspace.training import knowledge_for, train_adapter
 
     made: dict[str, str] = {}
     kept = {folder.name: folder for folder in finished(labels.adapters_home(ws))}
     for name in adapters:
         raft = labels.trained_rung(kept[name]) == "raft"
-        synced = w.sync_knowledge(untuned(ws), progress) if raft or ws.config.access.on else None
-        folder, _ = train_adapter(ws, w.examples(ws), synced[0] if synced else None, progress, raft=raft)
+        folder, _ = train_adapter(ws, w.examples(ws), knowledge_for(untuned(ws), progress, raft=raft), progress, raft=raft)
         made[name] = folder.name
         for label in {one.label for one in moves(ws.home)}:
             stood = standing(ws.home, label)

@@ -76,6 +76,22 @@ def prepare(ws: Workspace, examples: Sequence[Case], public: Knowledge | None, *
     return Prepared(solved, made, *split(kept, 0.1, ws.config.project.seed))
 
 
+def is_raft(rung: str) -> bool:
+    """Whether a rung's adapter is trained with passages. ConfigError for one that is not trained."""
+    from rung.approach.ladder import LADDER
+
+    if rung not in LADDER or not LADDER[rung].trained_on:
+        raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
+    return LADDER[rung].model == "raft"
+
+
+def knowledge_for(ws: Workspace, progress: Progress, *, raft: bool) -> Knowledge | None:
+    """The documents, where a training needs them."""
+    needed = raft or ws.config.access.on or ws.config.tuning.method == "pretrain"
+    synced = w.sync_knowledge(ws, progress) if needed else None
+    return synced[0] if synced else None
+
+
 def train_adapter(
     ws: Workspace,
     examples: Sequence[Case],
