@@ -64,35 +64,36 @@ def test_it_explains_and_says_why_it_cannot_tune(folder: Path) -> None:
 
 
 def test_rows_come_in_and_go_out(folder: Path, tmp_path: Path) -> None:
-    toml = (folder / "rung.toml").read_text()
-    (folder / "rung.toml").write_text(toml.replace('cases = "cases.jsonl"', 'cases = "cases.jsonl"\nexamples = "examples.jsonl"'))
+    project = rung.open(shutil.copytree(folder, tmp_path / "shop"))
+    toml = project.folder / "rung.toml"
+    toml.write_text(toml.read_text().replace('cases = "cases.jsonl"', 'cases = "cases.jsonl"\nexamples = "examples.jsonl"'))
     (tmp_path / "faq.csv").write_text("Frage,Antwort\n" + "".join(f"Is day {n} free?,{'yes' if n % 2 else 'no'}\n" for n in range(8)))
     columns = {"question": "Frage", "answer": "Antwort"}
-    try:
-        project = rung.open(folder)
-        assert project.import_(tmp_path / "faq.csv", columns=columns, dry=True).added == 8
-        assert not (folder / "examples.jsonl").exists()
-        assert project.import_(tmp_path / "faq.csv", columns=columns).added == 8
-        written = project.rows("trl", tmp_path / "out")
-        assert written.training + written.validation == 8
-        made = project.synthesize(4, cut=True)
-        assert made.cases + made.examples > 0
-        assert project.adapters() == []
-        with pytest.raises(DataError, match="no adapter"):
-            project.promote("abcd", "prod")
-        with pytest.raises(DataError, match="no label"):
-            project.rollback("prod")
-        with pytest.raises(DataError, match="no adapter"):
-            project.export("abcd", tmp_path / "gguf")
-        with pytest.raises(ConfigError, match="not a rung that is trained"):
-            project.train("rag")
-        with pytest.raises(ConfigError, match="can't be allowed"):
-            project.train("tuned", allow=["held-out"])
-        gone = project.forget(subject="is day 3 free?")
-        assert gone.passed
-        assert [len(one.rows) for one in gone.rows] == [1]
-    finally:
-        (folder / "rung.toml").write_text(toml)
+    assert project.import_(tmp_path / "faq.csv", columns=columns, dry=True).added == 8
+    assert not (project.folder / "examples.jsonl").exists()
+    assert project.import_(tmp_path / "faq.csv", columns=columns).added == 8
+    written = project.rows("trl", tmp_path / "out")
+    assert written.training + written.validation == 8
+    made = project.synthesize(4, cut=True)
+    assert made.cases + made.examples > 0
+    gone = project.forget(subject="is day 3 free?")
+    assert gone.passed
+    assert [len(one.rows) for one in gone.rows] == [1]
+
+
+def test_what_needs_an_adapter_says_so(folder: Path, tmp_path: Path) -> None:
+    project = rung.open(folder)
+    assert project.adapters() == []
+    with pytest.raises(DataError, match="no adapter"):
+        project.promote("abcd", "prod")
+    with pytest.raises(DataError, match="no label"):
+        project.rollback("prod")
+    with pytest.raises(DataError, match="no adapter"):
+        project.export("abcd", tmp_path / "gguf")
+    with pytest.raises(ConfigError, match="not a rung that is trained"):
+        project.train("rag")
+    with pytest.raises(ConfigError, match="can't be allowed"):
+        project.train("tuned", allow=["held-out"])
 
 
 def test_it_diagnoses_advises_and_reckons(folder: Path, tmp_path: Path) -> None:
