@@ -6,6 +6,7 @@ import argparse
 import importlib
 import inspect
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a small share of the work, for a quick look")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what takes long to make there, and go on with it")
     asked = parser.parse_args()
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line has it, for a machine that others use too
     for name in names if asked.name == "all" else [asked.name]:
         run = importlib.import_module(f"bench.{name}").run
         keeps = asked.keep and "keep" in inspect.signature(run).parameters

@@ -162,7 +162,8 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
         elif name in SPECIALISTS:
             from rung.workspace.specialists import specialist
 
-            parts.models[name] = specialist(parts.ws, name, parts.examples, parts.knowledge, parts.progress)
+            model, losses, folder = specialist(parts.ws, name, parts.examples, parts.knowledge, parts.progress)
+            parts.models[name], parts.audits[name] = (model, losses), audited(folder)
         else:
             raft = name == "raft"
             adapter, losses = train_adapter(

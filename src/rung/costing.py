@@ -27,8 +27,6 @@ def cost_and_show(folder: Path, prices: Path | None, questions_day: float | None
     from rung.show import print_json
     from rung.workspace.workspace import open_workspace
 
-    if hosted not in ("yes", "no", "auto"):
-        raise ConfigError(f"--hosted is '{hosted}'", "write yes, no or auto")
     ws = open_workspace(folder)
     climbed = last_climb(ws)
     found = costs_of(ws, climbed, prices, questions_day, months, hosted)
@@ -62,6 +60,8 @@ def costs_of(
     from rung.workspace import workspace as w
     from rung.workspace.privacy import remote
 
+    if hosted not in ("yes", "no", "auto"):
+        raise ConfigError(f"--hosted is '{hosted}'", "write yes, no or auto")
     ran = [one for one in climbed.rungs if one.summary.ran]
     if not ran:
         raise DataError("no rung of the last climb ran", "`rung report` says why; mend it and climb again")
