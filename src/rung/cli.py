@@ -142,6 +142,7 @@ def ask(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="Which rung answers.", autocompletion=_rungs)] = "rag",
     adapter: Annotated[str, typer.Option(help="Answer with this adapter: a label, or the beginning of a hash.")] = "",
+    model: Annotated[str, typer.Option(help="Answer with this base model: its short name, or as rung.toml names it.")] = "",
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
@@ -151,7 +152,7 @@ def ask(
     """Answer one question, streamed, and show the sources; with --chat a conversation that it begins."""
     from rung.answering import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter, chat=chat)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter, model, chat=chat)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`, or on two GPUs `torchrun --nproc-per-node 2 -m rung train shop`")
@@ -195,6 +196,7 @@ def rows(
 def climb(
     folder: Folder = Path(),
     rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.", autocompletion=_rungs)] = None,
+    model: Annotated[list[str] | None, typer.Option(help="With these base models, the smallest first; repeat the option.")] = None,
     workers: Workers = None,
     user: User = "",
     at: At = "",
@@ -209,9 +211,9 @@ def climb(
     from rung.show import climb_and_show
 
     if against:
-        gate_and_show(folder, against, margin, tuple(rung or ()), workers, as_json, user, at)
+        gate_and_show(folder, against, margin, tuple(rung or ()), workers, as_json, user, at, tuple(model or ()))
     else:
-        climb_and_show(folder, tuple(rung or ()), workers, as_json, user, at)
+        climb_and_show(folder, tuple(rung or ()), workers, as_json, user, at, tuple(model or ()))
 
 
 @app.command(epilog="Example: `rung report shop`")

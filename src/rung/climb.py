@@ -7,12 +7,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rung.approach.approach import Approach, answer_all
-from rung.approach.ladder import LADDER, SPECIALISTS, check_rungs, rungs_of
+from rung.approach.ladder import LADDER, SPECIALISTS, check_rungs, row, rungs_of
 from rung.approach.policy import Policy
 from rung.approach.prompt import BARE
 from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
@@ -20,6 +20,7 @@ from rung.errors import ModelError, TuningError
 from rung.models import reads_only
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
+from rung.workspace.bases import bases
 from rung.workspace.privacy import remote
 from rung.workspace.searching import mode, source
 from rung.workspace.training import audited, quiet, train_adapter
@@ -27,7 +28,6 @@ from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
-    from rung.report.html import Report
 
 T = TypeVar("T")
 CLIMB, CASES, LOSSES, AUDIT = "climb.json", "cases.jsonl", "losses.jsonl", "audit.json"  # files of a run folder
@@ -54,6 +54,7 @@ class Climb:
     facts: dict[str, str]  # what made it
     seconds: dict[str, float] = field(default_factory=dict)  # stage → seconds of this call
     skipped: tuple[tuple[str, str], ...] = ()  # documents that could not be read, and why
+    models: dict[str, str] = field(default_factory=dict)  # short name ("" where there is one) → base model
 
 
 @dataclass
@@ -88,30 +89,51 @@ class Parts:
 
 
 def climb(
-    ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None, say: Callable[[str], None] = quiet
+    ws: Workspace,
+    progress: Progress = silent,
+    rungs: Sequence[str] = (),
+    workers: int | None = None,
+    say: Callable[[str], None] = quiet,
+    models: Sequence[str] = (),
 ) -> Climb:
-    """Measure the rungs on the held-out cases and decide.
+    """Measure the rungs on the held-out cases and decide; with several base models, each rung with each of them.
 
-    Answers, adapters and the index are reused where what made them is unchanged. Raises RungError; an interrupted
-    climb goes on where it stopped.
+    `models` are short names or models as rung.toml names them; the configuration's where there are none. Answers, adapters
+    and the index are reused where what made them is unchanged. Raises RungError; an interrupted climb goes on where it
+    stopped.
     """
     stages = Stages()
     check_rungs(rungs)
     cases, examples = w.cases(ws), w.examples(ws)
     w.task(ws, cases)
-    model = stages.timed("open", lambda: w.base_model(ws, named_adapter(ws), workers))  # what is wrong is said before hours of indexing
+    based = bases(ws, models)
+    opened = stages.timed("open", lambda: {name: _base(own, workers) for name, own in based.items()})  # faults are said before indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())}, say=say)
+    shared = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, say=say)
+    parts = {name: replace(shared, ws=own, models={"base": (opened[name], ())}, audits={}) for name, own in based.items()}
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
-    facts = _facts(parts, len(skipped))
+    first = next(iter(parts.values()))  # specialists have no base model, and climb once
+    facts = _facts(list(parts.values()), len(skipped))
     folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = tuple(rungs) or ws.config.project.rungs or rungs_of(ws.config.project.task)
-    measured = tuple(_measure(parts, name, folder, stages) for name in LADDER if name in chosen)
-    verdict = stages.timed("decide", lambda: _decide(ws, measured, cases))
-    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds, skipped)
+    measured = tuple(_measure(parts.get(model, first), name, folder, stages, model) for name, model in _rows(chosen, list(based)))
+    away = [row(name, model) for name, model in _rows(chosen, list(based)) if model_away(name, based.get(model, ws))]
+    verdict = stages.timed("decide", lambda: _decide(ws, measured, cases, away))
+    named = {name: own.config.model.name for name, own in based.items()}
+    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds, skipped, named)
     _write(done)
     return done
+
+
+def _base(ws: Workspace, workers: int | None) -> ChatModel:
+    return w.base_model(ws, named_adapter(ws), workers)
+
+
+def _rows(rungs: Sequence[str], models: Sequence[str]) -> list[tuple[str, str]]:
+    """(rung, model) in the order in which the lowest is looked for: the ladder's, and on each rung the models as named."""
+    found = [(name, model) for name in LADDER if name in rungs for model in models]
+    return [(name, "" if name in SPECIALISTS else model) for name, model in found if name not in SPECIALISTS or model == models[0]]
 
 
 def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
@@ -129,7 +151,7 @@ def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
     if name not in parts.models:
         if name == "base":
-            parts.models[name] = w.base_model(parts.ws, named_adapter(parts.ws), parts.workers), ()
+            parts.models[name] = _base(parts.ws, parts.workers), ()
         elif name in SPECIALISTS:
             from rung.workspace.specialists import specialist
 
@@ -208,39 +230,44 @@ def _too_long(parts: Parts) -> str:
     return f"the documents need {needed:,} tokens and the model's window is {model.window:,}" if needed > model.window else ""
 
 
-def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
+def _measure(parts: Parts, name: str, folder: Path, stages: Stages, model: str = "") -> Measured:
     from rung.measure.evaluate import evaluate, evaluation_key
     from rung.measure.summary import not_run, summarise
     from rung.workspace.auditing import put_audit
 
-    reason = stages.timed("open", lambda: unavailable(parts, name))
+    reason, own = stages.timed("open", lambda: unavailable(parts, name)), row(name, model)
     if reason:
-        return Measured(not_run(name, reason))
+        return Measured(not_run(own, reason))
     try:
         stages.timed("open" if LADDER[name].model == "base" else "train", lambda: _model(parts, LADDER[name].model))
     except TuningError as error:  # the other rungs can still be measured
-        return Measured(not_run(name, f"{error.message}; {error.hint}"))
-    put_audit(parts.audits.get(LADDER[name].model), folder / name / AUDIT)
+        return Measured(not_run(own, f"{error.message}; {error.hint}"))
+    put_audit(parts.audits.get(LADDER[name].model), folder / own / AUDIT)
     ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
     pairs = stages.timed(
         "answer",
         lambda: evaluate(
-            name,
+            own,
             lambda questions: answer_all(ready, questions),
             parts.cases,
             task,
-            folder / name,
+            folder / own,
             evaluation_key(ready.id, parts.cases),
-            lambda done, total: parts.progress(f"answer {name}", done, total),
+            lambda done, total: parts.progress(f"answer {own}", done, total),
             prices,
         ),
     )
-    summary = summarise(name, pairs, parts.cases, prices, task, seed=parts.ws.config.project.seed)
+    summary = summarise(own, pairs, parts.cases, prices, task, seed=parts.ws.config.project.seed)
     losses = _model(parts, LADDER[name].model)[1]
     return Measured(summary, tuple(answer for answer, _ in pairs), tuple(score for _, score in pairs), losses)
 
 
-def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) -> Verdict:
+def model_away(rung: str, ws: Workspace) -> bool:
+    """Whether the model behind a rung may run on another machine."""
+    return rung not in SPECIALISTS and remote(ws.config.model.name)
+
+
+def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case], away: Sequence[str]) -> Verdict:
     from rung.measure.bootstrap import clusters_of
     from rung.measure.verdict import decide
 
@@ -248,18 +275,17 @@ def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) 
         reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
         raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
     scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
-    away = tuple(name for name in LADDER if name not in SPECIALISTS) if remote(ws.config.model.name) else ()
     return decide([m.summary for m in measured], scores, clusters_of(cases), w.limits(ws), away, ws.config.project.seed)
 
 
-def _facts(parts: Parts, skipped: int) -> dict[str, str]:
+def _facts(each: Sequence[Parts], skipped: int) -> dict[str, str]:
     from importlib.metadata import version
     from platform import machine, python_version
 
-    ws = parts.ws
+    parts, ws = each[0], each[0].ws
     facts = {
         "project": ws.config.project.name,
-        "model": f"{ws.config.model.name} ({_model(parts, 'base')[0].id})",
+        "model": "; ".join(f"{one.ws.config.model.name} ({_model(one, 'base')[0].id})" for one in each),
         "documents": f"{len(parts.knowledge.documents()) if parts.knowledge else 0} read, {skipped} skipped",
         "knowledge": parts.knowledge.version if parts.knowledge else "none",
         "search": mode(ws, parts.knowledge) if parts.knowledge else "none",
@@ -274,9 +300,8 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
 
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
-    config = ws.config.model_dump(
-        mode="json", exclude={"limits": True, "prices": True, "project": {"bar", "rungs"}, "tuning": {"general", "forgetting"}}
-    )
+    apart = {"limits": True, "prices": True, "models": True, "project": {"bar", "rungs"}, "tuning": {"general", "forgetting"}}
+    config = ws.config.model_dump(mode="json", exclude=apart)  # what changes no answer, and models, which facts name by their weights
     made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
@@ -290,6 +315,7 @@ def as_json(done: Climb) -> dict[str, object]:
         "facts": done.facts,
         "seconds": {stage: round(seconds, 2) for stage, seconds in done.seconds.items()},
         "skipped": [{"document": path, "reason": reason} for path, reason in done.skipped],
+        "models": done.models,
         "folder": str(done.folder),
     }
 
@@ -303,24 +329,6 @@ def _write(done: Climb) -> None:
             write_lines(done.folder / m.summary.name / LOSSES, m.losses)
     write_lines(done.folder / CASES, [asdict(case) for case in done.cases])
     write_whole(done.folder / CLIMB, json.dumps(as_json(done), indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-
-
-def as_report(done: Climb) -> Report:
-    """The climb as the report wing takes it."""
-    from rung.report.html import Report, RungReport
-
-    rungs = [RungReport(m.summary, m.answers, m.scores, m.losses) for m in done.rungs]
-    made = time.strftime("%d %B %Y", time.localtime((done.folder / CLIMB).stat().st_mtime))
-    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts)
-
-
-def report(done: Climb) -> Path:
-    """Write the climb's HTML report and return its path."""
-    from rung.report.html import write_html
-
-    path = done.folder / "report.html"
-    write_html(as_report(done), path)
-    return path
 
 
 def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach:

@@ -225,11 +225,20 @@ class PricesConfig(Section):
     machine_hour: float = Field(0.0, ge=0, description="per hour of generation")
 
 
+class OtherModel(Section):
+    """One more base model: every rung is climbed with it, too. As many `[[models]]` tables as you like, the smallest first."""
+
+    name: str = Field(description="the model, named as in [model]")
+    options: dict[str, Any] = Field({}, description="keywords of the model's kind, such as window or key_env")
+    prices: PricesConfig | None = Field(None, description="what it costs, as in [prices]; unset, what [prices] says")
+
+
 class Config(Section):
     """The whole of `rung.toml`."""
 
     project: ProjectConfig = ProjectConfig()
     model: ModelConfig = ModelConfig()
+    models: tuple[OtherModel, ...] = ()
     knowledge: KnowledgeConfig = KnowledgeConfig()
     access: AccessConfig = AccessConfig()
     prompt: PromptConfig = PromptConfig()
@@ -272,8 +281,9 @@ def _explain(path: Path, error: ValidationError) -> ConfigError:
     said = (first["msg"][0].lower() + first["msg"][1:]).replace("valid tuple", "list")
     if where[:2] == ["access", "rules"] and first["type"] == "missing":
         return ConfigError(f"{path.name}: {_placed(where)} is missing", f"{where[3]}: {AccessRule.model_fields[where[3]].description}")
-    field = _fields(where[:1]).get(where[1]) if len(where) > 1 else None
-    hint = f"{where[1]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
+    depth = len(where) - 1 if where[0] == "models" else 1
+    field = _fields(where[:depth]).get(where[depth]) if len(where) > 1 else None
+    hint = f"{where[depth]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
     return ConfigError(f"{path.name}: {_placed(where)} is {first['input']!r}: {said}", hint)
 
 
@@ -319,5 +329,7 @@ def _fields(section: list[str]) -> dict[str, FieldInfo]:
         return Config.model_fields
     if section[:2] == ["access", "rules"]:
         return AccessRule.model_fields
+    if section[0] == "models":
+        return PricesConfig.model_fields if "prices" in section else OtherModel.model_fields
     annotation = Config.model_fields[section[0]].annotation
     return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, Section) else {}
