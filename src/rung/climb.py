@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.approach.approach import Approach, answer_all
 from rung.approach.ladder import LADDER, SPECIALISTS, check_rungs, row, rungs_of
@@ -22,6 +22,7 @@ from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.bases import bases
 from rung.workspace.privacy import remote
+from rung.workspace.prompting import RUNGS, Chosen, chosen_prompt, prompted
 from rung.workspace.searching import mode, source
 from rung.workspace.training import audited, quiet, train_adapter
 from rung.workspace.workspace import Progress, Workspace, silent
@@ -86,6 +87,7 @@ class Parts:
     sources: dict[str, Source] = field(default_factory=dict)
     say: Callable[[str], None] = quiet
     audits: dict[str, Path] = field(default_factory=dict)  # of the rows behind each tuned model
+    prompts: dict[str, Chosen] = field(default_factory=dict)  # by rung, where they were chosen and not configured
 
 
 def climb(
@@ -110,7 +112,7 @@ def climb(
     opened = stages.timed("open", lambda: {name: _base(own, workers) for name, own in based.items()})  # faults are said before indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
     shared = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, say=say)
-    parts = {name: replace(shared, ws=own, models={"base": (opened[name], ())}, audits={}) for name, own in based.items()}
+    parts = {name: replace(shared, ws=own, models={"base": (opened[name], ())}, audits={}, prompts={}) for name, own in based.items()}
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
     first = next(iter(parts.values()))  # specialists have no base model, and climb once
     facts = _facts(list(parts.values()), len(skipped))
@@ -145,7 +147,21 @@ def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
         return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), BARE, settings, policy)
     style, rewrite = w.style(parts.ws), parts.ws.config.prompt.rewrite
     judge = w.entailment(parts.ws) if policy.unsupported != "keep" else None
-    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, judge, rewrite)
+    ready = Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, judge, rewrite)
+    chosen = chosen_for(parts, ready)
+    return prompted(parts.ws, ready, chosen) if chosen else ready
+
+
+def chosen_for(parts: Parts, ready: Approach) -> Chosen | None:
+    """The prompt that was chosen for a rung; None where the configuration asks for none. Everyone may see what it shows."""
+    ws, name = parts.ws, ready.name
+    if not ws.config.prompt.optimise or name not in RUNGS or reads_only(ws.config.model.name):
+        return None
+    public = w.shown(ws, parts.knowledge, "") if parts.knowledge else None
+    if name not in parts.prompts:
+        examples = w.told(ws, public, parts.examples)
+        parts.prompts[name] = chosen_prompt(ws, ready, examples, lambda pool: _nearest(replace(parts, examples=list(pool))), parts.progress)
+    return parts.prompts[name]
 
 
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
@@ -243,7 +259,8 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages, model: str =
     except TuningError as error:  # the other rungs can still be measured
         return Measured(not_run(own, f"{error.message}; {error.hint}"))
     put_audit(parts.audits.get(LADDER[name].model), folder / own / AUDIT)
-    ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
+    ready = stages.timed("choose" if parts.ws.config.prompt.optimise else "open", lambda: approach(parts, name))
+    task, prices = w.task(parts.ws, parts.cases), w.prices(parts.ws)
     pairs = stages.timed(
         "answer",
         lambda: evaluate(
@@ -257,7 +274,8 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages, model: str =
             prices,
         ),
     )
-    summary = summarise(own, pairs, parts.cases, prices, task, seed=parts.ws.config.project.seed)
+    note = parts.prompts[name].told if name in parts.prompts else ""
+    summary = summarise(own, pairs, parts.cases, prices, task, note, seed=parts.ws.config.project.seed)
     losses = _model(parts, LADDER[name].model)[1]
     return Measured(summary, tuple(answer for answer, _ in pairs), tuple(score for _, score in pairs), losses)
 
@@ -300,7 +318,13 @@ def _facts(each: Sequence[Parts], skipped: int) -> dict[str, str]:
 
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
-    apart = {"limits": True, "prices": True, "models": True, "project": {"bar", "rungs"}, "tuning": {"general", "forgetting"}}
+    apart: dict[str, Any] = {
+        "limits": True,
+        "prices": True,
+        "models": True,
+        "project": {"bar", "rungs"},
+        "tuning": {"general", "forgetting"},
+    }
     config = ws.config.model_dump(mode="json", exclude=apart)  # what changes no answer, and models, which facts name by their weights
     made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)

@@ -83,7 +83,9 @@ def test_the_command_names_models_and_asks_one(two: Path) -> None:
     assert "prompt@model" in done.stdout
     cost = rung("cost", str(two), "--json")
     assert {one["name"] for one in json.loads(cost.stdout)["rungs"]} == {"prompt@model", "prompt@other"}
-    asked = [rung("ask", "What is the price of part 1?", str(two), "--rung", "prompt", *more, "--json") for more in ((), ("--model", "other"))]
+    asked = [
+        rung("ask", "What is the price of part 1?", str(two), "--rung", "prompt", *more, "--json") for more in ((), ("--model", "other"))
+    ]
     assert [one.returncode for one in asked] == [0, 0]
     first, second = (json.loads(one.stdout) for one in asked)
     assert first["made_by"]["model"] != second["made_by"]["model"]

@@ -59,6 +59,23 @@ class Nothing:
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """The same solved examples with every question: chosen ones, as `rung.workspace.prompting` finds them."""
+
+    shots: tuple[tuple[str, str], ...]
+    whole: bool = False
+
+    @property
+    def id(self) -> str:
+        """The hash of the examples, in their order."""
+        return f"fixed/{hashlib.sha256(repr(self.shots).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+    def find(self, question: str) -> Context:
+        """The examples, whatever is asked."""
+        return Context(shots=self.shots)
+
+
+@dataclass(frozen=True)
 class Everything:
     """Every passage of the knowledge, always in the same order: one long prefix that is cached."""
 
