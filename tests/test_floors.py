@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "tuning": NOUNS | {"knowledge", "approach", "models"},
     "measure": NOUNS | {"approach"},
     "workspace": NOUNS | {"knowledge", "models", "approach", "tuning", "measure"},
-    "report": NOUNS | {"measure"},
+    "report": NOUNS | {"approach", "costs", "measure"},
     "climb": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report"},
     "runs": NOUNS | {"measure", "workspace", "climb"},
     "reporting": NOUNS | {"costing", "costs", "measure", "workspace", "climb", "runs", "report"},

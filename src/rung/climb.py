@@ -24,7 +24,7 @@ from rung.workspace.bases import bases
 from rung.workspace.privacy import remote
 from rung.workspace.prompting import RUNGS, Chosen, chosen_prompt, prompted
 from rung.workspace.searching import mode, source
-from rung.workspace.training import audited, quiet, train_adapter
+from rung.workspace.training import audited, learned, quiet, train_adapter
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Parts:
     sources: dict[str, Source] = field(default_factory=dict)
     say: Callable[[str], None] = quiet
     audits: dict[str, Path] = field(default_factory=dict)  # of the rows behind each tuned model
+    notes: dict[str, str] = field(default_factory=dict)  # what is wrong with a tuned model, if anything
     prompts: dict[str, Chosen] = field(default_factory=dict)  # by rung, where they were chosen and not configured
 
 
@@ -112,7 +113,9 @@ def climb(
     opened = stages.timed("open", lambda: {name: _base(own, workers) for name, own in based.items()})  # faults are said before indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
     shared = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, say=say)
-    parts = {name: replace(shared, ws=own, models={"base": (opened[name], ())}, audits={}, prompts={}) for name, own in based.items()}
+    parts = {
+        name: replace(shared, ws=own, models={"base": (opened[name], ())}, audits={}, notes={}, prompts={}) for name, own in based.items()
+    }
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
     first = next(iter(parts.values()))  # specialists have no base model, and climb once
     facts = _facts(list(parts.values()), len(skipped))
@@ -178,6 +181,7 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
                 parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=raft, say=parts.say
             )
             parts.audits[name] = audited(adapter)
+            parts.notes[name] = f"warning: {why}" if (why := learned(adapter)) else ""
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
 
@@ -274,7 +278,7 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages, model: str =
             prices,
         ),
     )
-    note = parts.prompts[name].told if name in parts.prompts else ""
+    note = parts.prompts[name].told if name in parts.prompts else parts.notes.get(LADDER[name].model, "")
     summary = summarise(own, pairs, parts.cases, prices, task, note, seed=parts.ws.config.project.seed)
     losses = _model(parts, LADDER[name].model)[1]
     return Measured(summary, tuple(answer for answer, _ in pairs), tuple(score for _, score in pairs), losses)

@@ -20,6 +20,7 @@ from rung.approach.source import Context, Nothing
 from rung.circumstances import circumstances
 from rung.errors import ConfigError, DataError
 from rung.measure.diagnose import Diagnosis, Replays, content, diagnosis
+from rung.measure.kept import keep
 from rung.measure.warn import warnings
 from rung.types import Answer, Case, Hit, Passage, Score
 from rung.workspace import workspace as w
@@ -93,12 +94,14 @@ def diagnose_and_show(folder: Path, rung: str, answers: Path | None, endpoint: s
     from rung.report.diagnosed import show
     from rung.show import print_json, progress
 
+    ws, name = w.open_workspace(folder), answers.name if answers else endpoint or rung
     with progress(quiet=as_json) as bar:
-        found = diagnose(w.open_workspace(folder), bar, rung, answers, endpoint, most, workers)
+        found = diagnose(ws, bar, rung, answers, endpoint, most, workers)
+    keep(ws.home, name, found)
     if as_json:
         print_json(asdict(found))
     else:
-        show(found, answers.name if answers else endpoint or rung)
+        show(found, name)
 
 
 def _rung(parts: Parts, name: str, task: Task) -> System:

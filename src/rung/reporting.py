@@ -24,8 +24,11 @@ def report(ws: Workspace, done: Climb) -> Path:
 
 def as_report(ws: Workspace, done: Climb) -> Report:
     """The climb as the report wing takes it."""
+    from rung.costing import costs_of
+    from rung.measure.kept import kept
     from rung.report.html import Report, RungReport
 
     rungs = [RungReport(m.summary, m.answers, m.scores, m.losses) for m in done.rungs]
     made = time.strftime("%d %B %Y", time.localtime((done.folder / CLIMB).stat().st_mtime))
-    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts)
+    costs = costs_of(ws, done, None, None, None)
+    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts, costs, kept(ws.home))
