@@ -77,7 +77,7 @@ def run(small: bool) -> dict[str, object]:
 
 
 def _against(ws: Workspace, done: Climb, ours: float) -> dict[str, object]:
-    print(f"{'rung':<14}{'answers':>8}{'tokens read':>13}{'generate s':>12}{'equal':>8}", flush=True)
+    print(f"{'rung':<14}{'answers':>8}{'prompt tokens':>15}{'ours cached':>13}{'search s':>10}{'generate s':>12}{'equal':>8}", flush=True)
     total, equal, asked = 0.0, 0, 0
     for rung in RUNGS:
         model, tokenizer = _peer(ws, rung)
@@ -87,7 +87,9 @@ def _against(ws: Workspace, done: Climb, ours: float) -> dict[str, object]:
             ids = encode_prompt(tokenizer, prompt.messages)
             text, seconds = _generate(model, tokenizer, ids, ws.config.model.max_tokens)
             same, read, took = same + (text.strip() == prompt.said), read + len(ids), took + seconds
-        print(f"{rung:<14}{len(prompts):>8}{read:>13,}{took:>12.1f}{same:>8}", flush=True)
+        own = next(one for one in done.rungs if one.summary.name == rung)
+        cached, seconds = own.summary.usage.cached, sum(answer.retrieval_seconds for answer in own.answers)
+        print(f"{rung:<14}{len(prompts):>8}{read:>15,}{cached:>13,}{seconds:>10.1f}{took:>12.1f}{same:>8}", flush=True)
         total, equal, asked = total + took, equal + same, asked + len(prompts)
     print(f"one by one {total:.1f} s, ours {ours:.1f} s; {equal} of {asked} answers equal")
     return {

@@ -15,7 +15,7 @@ from rung.approach.approach import Approach, answer_all
 from rung.approach.ladder import LADDER, SPECIALISTS, check_rungs, row, rungs_of
 from rung.approach.policy import Policy
 from rung.approach.prompt import BARE
-from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
+from rung.approach.source import Context, Everything, Nearest, Nothing, Remembered, Source, nearest
 from rung.errors import ModelError, TuningError
 from rung.models import reads_only
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
@@ -85,6 +85,7 @@ class Parts:
     workers: int | None
     models: dict[str, tuple[ChatModel, tuple[dict[str, float], ...]]] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    found: dict[tuple[str, str], Context] = field(default_factory=dict)  # what search brought, for the rungs that share it
     say: Callable[[str], None] = quiet
     audits: dict[str, Path] = field(default_factory=dict)  # of the rows behind each tuned model
     notes: dict[str, str] = field(default_factory=dict)  # what is wrong with a tuned model, if anything
@@ -264,6 +265,8 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages, model: str =
         return Measured(not_run(own, f"{error.message}; {error.hint}"))
     put_audit(parts.audits.get(LADDER[name].model), folder / own / AUDIT)
     ready = stages.timed("choose" if parts.ws.config.prompt.optimise else "open", lambda: approach(parts, name))
+    if LADDER[name].source == "search":
+        ready = replace(ready, source=Remembered(ready.source, parts.found))
     task, prices = w.task(parts.ws, parts.cases), w.prices(parts.ws)
     pairs = stages.timed(
         "answer",

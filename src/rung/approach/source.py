@@ -6,8 +6,9 @@ Training has sources of its own (`rung.tuning`), of another type, so that a gold
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,6 +30,7 @@ class Context:
     shots: tuple[tuple[str, str], ...] = ()
     widener: Wider | None = None
     live: Mapping[str, str] = field(default_factory=dict)  # name of each live source → hash of what it said
+    seconds: float | None = None  # what finding it took where it was not found just now
 
 
 class Source(Protocol):
@@ -44,6 +46,36 @@ class Source(Protocol):
 
     def find(self, question: str) -> Context:
         """The context, best first."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A source that is asked each question once, for several rungs of one climb; what it took is told each time.
+
+    It refuses to remember longer than its owner keeps `found`: live sources change.
+    """
+
+    source: Source
+    found: dict[tuple[str, str], Context]  # (source's id, question) → context
+
+    @property
+    def id(self) -> str:
+        """The source's own."""
+        return self.source.id
+
+    @property
+    def whole(self) -> bool:
+        """As the source says."""
+        return self.source.whole
+
+    def find(self, question: str) -> Context:
+        """What the source found when it was first asked."""
+        key = (self.source.id, question)
+        if key not in self.found:
+            started = time.perf_counter()
+            context = self.source.find(question)
+            self.found[key] = replace(context, seconds=time.perf_counter() - started)
+        return self.found[key]
 
 
 @dataclass(frozen=True)
