@@ -139,8 +139,10 @@ class PromptConfig(Section):
     cite: bool = Field(True, description="ask for the passage's number when there are passages")
     rewrite: bool = Field(True, description="in a chat, let the model make a question stand alone before it is searched for")
     shots: int = Field(4, ge=1, description="solved examples that few-shot shows")
-    optimise: bool = Field(
-        False, description="choose the instructions of prompt, few-shot and rag, and what few-shot shows, on part of the solved examples"
+    optimise: bool | Literal["gepa"] = Field(
+        False,
+        description="choose the instructions of prompt, few-shot and rag, and what few-shot shows, on part of the solved examples; "
+        '"gepa" tries one more, which GEPA (extra `optimise`) evolves with the model',
     )
 
 

@@ -15,8 +15,9 @@ from rung.approach.source import Fixed
 from rung.climb import climb, open_rung
 from rung.errors import ConfigError
 from rung.runs import last_climb
-from rung.types import Case, Messages, Reply, Settings, Usage
+from rung.types import Answer, Case, Messages, Reply, Score, Settings, Usage
 from rung.workspace import workspace as w
+from rung.workspace.evolving import evolved
 from rung.workspace.prompting import set_aside
 
 TOML = """[project]
@@ -53,6 +54,8 @@ class Minds:
             told = messages[0]["content"] if messages[0]["role"] == "system" else ""
             brief = "at most" in told or len(messages) > 2
             text = f"{asked[-1]}0 euros" if brief and asked else "That is a long story which begins with the founding of the company"
+            if "```" in messages[-1]["content"]:  # it is asked to reflect on an instruction
+                text = "```\nAnswer in at most three words.\n```"
             yield number, text
             yield number, Reply(text, Usage(10, 3), 0.01)
 
@@ -100,6 +103,23 @@ def test_another_instruction_is_another_choice_and_without_it_nothing_is_chosen(
     toml.write_text(toml.read_text().replace("optimise = true", ""))
     assert open_rung(w.open_workspace(parts), "prompt").style.system == "Reply."
     assert len(list((ws.home / "prompts").glob("*.json"))) == 2
+
+
+def test_gepa_evolves_one_more_candidate(parts: Path) -> None:
+    """The server's model rewords an instruction as "at most"; without our own candidates only that one is right."""
+    toml = parts / "rung.toml"
+    toml.write_text(toml.read_text().replace("optimise = true", 'optimise = "gepa"'))
+    ws = w.open_workspace(parts)
+    pool, aside = set_aside(w.examples(ws), 0)
+    ready = open_rung(ws, "prompt")
+    assert [path.name for path in (ws.home / "prompts").glob("*.json")]
+
+    def ask(system: str, cases: Sequence[Case]) -> list[tuple[Answer, Score]]:
+        return [(Answer(case.question, system), Score(case.id, float("at most" in system))) for case in cases]
+
+    found = evolved("Answer.", pool, aside, ask, ready.model, 0)
+    assert "at most" in found
+    assert evolved(found, pool, aside, ask, ready.model, 0) == found  # nothing is better than all right
 
 
 def test_too_few_examples_choose_nothing(parts: Path) -> None:

@@ -19,7 +19,7 @@ from rung.approach.policy import Policy
 from rung.approach.source import Fixed, Source
 from rung.errors import ConfigError, DataError
 from rung.measure.halving import Tried, halved
-from rung.types import Case
+from rung.types import Answer, Case, Score
 from rung.workspace import workspace as w
 from rung.workspace.workspace import Progress, Workspace
 
@@ -65,7 +65,8 @@ def chosen_prompt(ws: Workspace, ready: Approach, examples: Sequence[Case], near
         sentence = f"{len(examples)} solved examples are too few to choose a prompt on"
         raise ConfigError(sentence, f"add examples, at least {LEAST}, or take optimise out of [prompt]")
     ready = replace(ready, policy=Policy(), entailment=None)  # the choice is between prompts, for measured answers and served ones alike
-    told = json.dumps([VERSION, ready.id, ws.config.project.seed, ws.config.prompt.shots, [repr(case) for case in examples]])
+    own = ws.config.prompt
+    told = json.dumps([VERSION, ready.id, ws.config.project.seed, own.shots, own.optimise, [repr(case) for case in examples]])
     path = ws.home / "prompts" / f"{sha256(told.encode()).hexdigest()[:16]}.json"
     if path.exists():
         return _read(path)
@@ -101,6 +102,8 @@ def _choose(ws: Workspace, ready: Approach, examples: Sequence[Case], near: Near
     few = ready.name == "few-shot"
     begun = replace(ready, source=near(pool)) if few else ready  # a split's own cases are not shown to it
     texts = instructions(settings.system, pool, ws.config.project.task, ready.model, seed)
+    if settings.optimise == "gepa":
+        texts = list(dict.fromkeys([*texts, _evolved(ws, begun, pool, aside, progress)]))
     first = _best(ws, [_with(ws, begun, text) for text in texts], aside, progress)
     system = texts[first[0].candidate]
     tried = [(texts[one.candidate], one.cases, one.right) for one in first]
@@ -117,6 +120,16 @@ def _choose(ws: Workspace, ready: Approach, examples: Sequence[Case], near: Near
     return Chosen(name, ready.name, system, shown, len(aside), len(examples), second[0].right, before, tuple(tried))
 
 
+def _evolved(ws: Workspace, begun: Approach, pool: Sequence[Case], aside: Sequence[Case], progress: Progress) -> str:
+    from rung.workspace.evolving import evolved
+
+    def ask(system: str, cases: Sequence[Case]) -> list[tuple[Answer, Score]]:
+        found = {score.case: (answer, score) for answer, score in _pairs(ws, _with(ws, begun, system), cases, progress)}
+        return [found[case.id] for case in cases]
+
+    return evolved(ws.config.prompt.system, pool, aside, ask, begun.model, ws.config.project.seed)
+
+
 def _with(ws: Workspace, ready: Approach, system: str, source: Source | None = None) -> Approach:
     prompt = ws.config.prompt.model_copy(update={"system": system})
     style = w.style(replace(ws, config=ws.config.model_copy(update={"prompt": prompt})))
@@ -128,7 +141,12 @@ def _best(ws: Workspace, candidates: Sequence[Approach], aside: Sequence[Case], 
 
 
 def _asked(ws: Workspace, ready: Approach, cases: Sequence[Case], progress: Progress) -> dict[str, float]:
-    """Case id → primary score; each set of cases is recorded like an evaluation."""
+    """Case id → primary score."""
+    return {score.case: score.primary for _, score in _pairs(ws, ready, cases, progress)}
+
+
+def _pairs(ws: Workspace, ready: Approach, cases: Sequence[Case], progress: Progress) -> list[tuple[Answer, Score]]:
+    """Each set of cases is recorded like an evaluation."""
     from rung.measure.evaluate import evaluate, evaluation_key
 
     key = evaluation_key(ready.id, cases)
@@ -136,8 +154,7 @@ def _asked(ws: Workspace, ready: Approach, cases: Sequence[Case], progress: Prog
     folder.mkdir(parents=True, exist_ok=True)
     task = w.task(ws, list(cases))
     bar = f"choose the prompt of {ready.name}"
-    pairs = evaluate(ready.name, lambda qs: answer_all(ready, qs), cases, task, folder, key, lambda done, n: progress(bar, done, n))
-    return {score.case: score.primary for _, score in pairs}
+    return evaluate(ready.name, lambda qs: answer_all(ready, qs), cases, task, folder, key, lambda done, n: progress(bar, done, n))
 
 
 def _read(path: Path) -> Chosen:
