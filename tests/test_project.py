@@ -48,6 +48,8 @@ def test_its_climb_is_the_command_lines(folder: Path) -> None:
     command = [sys.executable, "-m", "rung", "climb", str(folder), "--rung", "prompt", "--rung", "rag", "--json"]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
     assert told["verdict"]["sentence"] == done.verdict.sentence
+    plan = Project(folder).plan(["prompt", "rag"], [0.2])
+    assert (plan.rungs, plan.cases, plan.needs[0].difference) == (2, 5, 0.2)
 
 
 def test_it_explains_and_says_why_it_cannot_tune(folder: Path) -> None:

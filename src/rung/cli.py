@@ -192,7 +192,7 @@ def rows(
     rows_and_show(folder, form, out, rung, as_json, tuple(allow or ()))
 
 
-@app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")
+@app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`, and before it `rung climb shop --plan`")
 def climb(
     folder: Folder = Path(),
     rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.", autocompletion=_rungs)] = None,
@@ -200,20 +200,30 @@ def climb(
     workers: Workers = None,
     user: User = "",
     at: At = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Ask nothing: say how many cases tell the rungs apart.")] = False,
+    difference: Annotated[
+        list[float] | None, typer.Option(min=0, max=1, help="With --plan: a difference to tell, such as 0.05; repeatable.")
+    ] = None,
+    stop_early: Annotated[bool | None, typer.Option("--stop-early", help="Stop when it is certain which rung is chosen.")] = None,
+    repeat: Annotated[int | None, typer.Option(min=1, max=100, help="Ask so often, each time with another seed.", metavar="N")] = None,
     against: Annotated[
         str, typer.Option(help="Compare with an earlier run; exit with 1 where something became worse.", metavar="RUN")
     ] = "",
-    margin: Annotated[float, typer.Option(min=0, max=1, help="With --against: a loss up to this share is let pass.")] = 0.0,
+    margin: Annotated[float | None, typer.Option(min=0, max=1, help="A rung worse by less is as good; with --against: let pass.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure every rung on the held-out cases, decide, and write the report."""
     from rung.gating import gate_and_show
+    from rung.planning import plan_and_show
     from rung.show import climb_and_show
 
-    if against:
-        gate_and_show(folder, against, margin, tuple(rung or ()), workers, as_json, user, at, tuple(model or ()))
+    rungs, models, changes = tuple(rung or ()), tuple(model or ()), {"stop_early": stop_early, "repeat": repeat}
+    if plan:
+        plan_and_show(folder, rungs, tuple(difference or ()), against, as_json, changes, models)
+    elif against:
+        gate_and_show(folder, against, margin or 0.0, rungs, workers, as_json, user, at, changes, models)
     else:
-        climb_and_show(folder, tuple(rung or ()), workers, as_json, user, at, tuple(model or ()))
+        climb_and_show(folder, rungs, workers, as_json, user, at, changes | {"margin": margin}, models)
 
 
 @app.command(epilog="Example: `rung report shop`")

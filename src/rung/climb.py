@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,10 +17,12 @@ from rung.approach.policy import Policy
 from rung.approach.prompt import BARE
 from rung.approach.source import Context, Everything, Nearest, Nothing, Remembered, Source, nearest
 from rung.errors import ModelError, TuningError
+from rung.measure.looks import Asked
 from rung.models import reads_only
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
 from rung.workspace.bases import bases
+from rung.workspace.choices import how_measured
 from rung.workspace.privacy import remote
 from rung.workspace.prompting import RUNGS, Chosen, chosen_prompt, prompted
 from rung.workspace.searching import mode, source
@@ -29,6 +31,7 @@ from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
+    from rung.measure.evaluate import Pairs
 
 T = TypeVar("T")
 CLIMB, CASES, LOSSES, AUDIT = "climb.json", "cases.jsonl", "losses.jsonl", "audit.json"  # files of a run folder
@@ -118,16 +121,16 @@ def climb(
         name: replace(shared, ws=own, models={"base": (opened[name], ())}, audits={}, notes={}, prompts={}) for name, own in based.items()
     }
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
-    first = next(iter(parts.values()))  # specialists have no base model, and climb once
     facts = _facts(list(parts.values()), len(skipped))
     folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = tuple(rungs) or ws.config.project.rungs or rungs_of(ws.config.project.task)
-    measured = tuple(_measure(parts.get(model, first), name, folder, stages, model) for name, model in _rows(chosen, list(based)))
-    away = [row(name, model) for name, model in _rows(chosen, list(based)) if model_away(name, based.get(model, ws))]
-    verdict = stages.timed("decide", lambda: _decide(ws, measured, cases, away))
+    rows = _rows(chosen, list(based))
+    measured, asked = _look_by_look(parts, rows, folder, stages)
+    verdict = stages.timed("decide", lambda: _decide(parts, measured, asked))
+    facts |= how_measured(ws, shared.knowledge, examples, [m.summary for m in measured], asked) | _chosen_prompts(parts)
     named = {name: own.config.model.name for name, own in based.items()}
-    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds, skipped, named)
+    done = Climb(asked.said(verdict), measured, asked.cases, folder, facts, stages.seconds, skipped, named)
     _write(done)
     return done
 
@@ -140,6 +143,37 @@ def _rows(rungs: Sequence[str], models: Sequence[str]) -> list[tuple[str, str]]:
     """(rung, model) in the order in which the lowest is looked for: the ladder's, and on each rung the models as named."""
     found = [(name, model) for name in LADDER if name in rungs for model in models]
     return [(name, "" if name in SPECIALISTS else model) for name, model in found if name not in SPECIALISTS or model == models[0]]
+
+
+def _look_by_look(
+    each: Mapping[str, Parts], rows: Sequence[tuple[str, str]], folder: Path, stages: Stages
+) -> tuple[tuple[Measured, ...], Asked]:
+    """Every rung on all cases; or, where the climb may stop early, on part after part until the choice is certain."""
+    from rung.measure.bootstrap import clusters_of
+    from rung.measure.looks import portions
+    from rung.measure.verdict import clear
+
+    parts = next(iter(each.values()))  # of specialists, which have no base model, too
+    project = parts.ws.config.project
+    clusters = clusters_of(parts.cases)
+    shares = portions(parts.cases, clusters, project.seed) if project.stop_early else [parts.cases]
+    for looks in range(1, len(shares) + 1):
+        asked = Asked(shares, looks)
+        measured = tuple(_measure(each.get(model, parts), name, folder, stages, asked, model) for name, model in rows)
+        scores = {m.summary.name: m.scores for m in measured}
+        if looks < len(shares) and clear([m.summary for m in measured], scores, clusters, w.limits(parts.ws), _away(each), project.seed):
+            break
+    return measured, asked
+
+
+def _away(each: Mapping[str, Parts]) -> tuple[str, ...]:
+    """The rows whose model may not be on this machine."""
+    away = [model for model, parts in each.items() if remote(parts.ws.config.model.name)]
+    return tuple(row(name, model) for name in LADDER if name not in SPECIALISTS for model in away)
+
+
+def _chosen_prompts(each: Mapping[str, Parts]) -> dict[str, str]:
+    return {f"choice of the prompt of {row(name, model)}": c.told for model, parts in each.items() for name, c in parts.prompts.items()}
 
 
 def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
@@ -251,8 +285,11 @@ def _too_long(parts: Parts) -> str:
     return f"the documents need {needed:,} tokens and the model's window is {model.window:,}" if needed > model.window else ""
 
 
-def _measure(parts: Parts, name: str, folder: Path, stages: Stages, model: str = "") -> Measured:
-    from rung.measure.evaluate import evaluate, evaluation_key
+def _measure(parts: Parts, name: str, folder: Path, stages: Stages, asked: Asked, model: str = "") -> Measured:
+    from rung.measure.evaluate import SCORES
+    from rung.measure.looks import weight
+    from rung.measure.record import score_to_json, write_lines
+    from rung.measure.repeats import averaged, spread
     from rung.measure.summary import not_run, summarise
     from rung.workspace.auditing import put_audit
 
@@ -267,32 +304,44 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages, model: str =
     ready = stages.timed("choose" if parts.ws.config.prompt.optimise else "open", lambda: approach(parts, name))
     if LADDER[name].source == "search":
         ready = replace(ready, source=Remembered(ready.source, parts.found))
-    task, prices = w.task(parts.ws, parts.cases), w.prices(parts.ws)
-    pairs = stages.timed(
-        "answer",
-        lambda: evaluate(
-            own,
-            lambda questions: answer_all(ready, questions),
-            parts.cases,
-            task,
-            folder / own,
-            evaluation_key(ready.id, parts.cases),
-            lambda done, total: parts.progress(f"answer {own}", done, total),
-            prices,
-        ),
-    )
-    note = parts.prompts[name].told if name in parts.prompts else parts.notes.get(LADDER[name].model, "")
-    summary = summarise(own, pairs, parts.cases, prices, task, note, seed=parts.ws.config.project.seed)
+    runs = stages.timed("answer", lambda: [_answered(parts, ready, own, folder, asked, run) for run in range(_repeats(parts, name))])
+    pairs, project = averaged(runs), parts.ws.config.project
+    level = 1 - 0.05 * weight(asked.known)  # with looks, what is left for this one, so that all intervals hold at once
+    task, prices, note = w.task(parts.ws, parts.cases), w.prices(parts.ws), parts.notes.get(LADDER[name].model, "")
+    summary = summarise(own, pairs, asked.cases, prices, task, note, seed=project.seed, level=level)
+    if len(runs) > 1:
+        write_lines(folder / own / SCORES, [score_to_json(score) for _, score in pairs])
+        summary = replace(summary, spread=spread(runs))
     losses = _model(parts, LADDER[name].model)[1]
     return Measured(summary, tuple(answer for answer, _ in pairs), tuple(score for _, score in pairs), losses)
 
 
-def model_away(rung: str, ws: Workspace) -> bool:
-    """Whether the model behind a rung may run on another machine."""
-    return rung not in SPECIALISTS and remote(ws.config.model.name)
+def _repeats(parts: Parts, name: str) -> int:
+    """How often a rung is asked: once where seeds change nothing. A server may ignore its temperature, so it is asked."""
+    config = parts.ws.config
+    greedy = name in SPECIALISTS or (config.model.temperature == 0 and not config.model.name.startswith("endpoint:"))
+    return 1 if greedy else config.project.repeat
 
 
-def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case], away: Sequence[str]) -> Verdict:
+def _answered(parts: Parts, ready: Approach, own: str, folder: Path, asked: Asked, run: int) -> Pairs:
+    """All that was asked so far, with the seed of this repetition."""
+    from rung.measure.evaluate import evaluate, evaluation_key
+
+    ready = replace(ready, settings=replace(ready.settings, seed=ready.settings.seed + run))
+    return evaluate(
+        own,
+        lambda questions: answer_all(ready, questions),
+        asked.cases,
+        w.task(parts.ws, parts.cases),
+        folder / own / f"repeat-{run}" if run else folder / own,
+        evaluation_key(ready.id, parts.cases, "in parts" if len(asked.portions) > 1 else ""),
+        lambda done, total: parts.progress(f"answer {own}" + (f" ({run + 1})" if run else ""), done, total),
+        w.prices(parts.ws),
+        portions=asked.portions,
+    )
+
+
+def _decide(each: Mapping[str, Parts], measured: Sequence[Measured], asked: Asked) -> Verdict:
     from rung.measure.bootstrap import clusters_of
     from rung.measure.verdict import decide
 
@@ -300,7 +349,8 @@ def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case], 
         reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
         raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
     scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
-    return decide([m.summary for m in measured], scores, clusters_of(cases), w.limits(ws), away, ws.config.project.seed)
+    summaries, clusters, ws = [m.summary for m in measured], clusters_of(asked.cases), next(iter(each.values())).ws
+    return decide(summaries, scores, clusters, w.limits(ws), _away(each), ws.config.project.seed, asked.known)
 
 
 def _facts(each: Sequence[Parts], skipped: int) -> dict[str, str]:
@@ -329,7 +379,7 @@ def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], example
         "limits": True,
         "prices": True,
         "models": True,
-        "project": {"bar", "rungs"},
+        "project": {"bar", "rungs", "margin", "repeat"},
         "tuning": {"general", "forgetting"},
     }
     config = ws.config.model_dump(mode="json", exclude=apart)  # what changes no answer, and models, which facts name by their weights

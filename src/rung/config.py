@@ -35,6 +35,11 @@ class ProjectConfig(Section):
     json_schema: str = Field("", description="JSON Schema file, for `extract`")
     rungs: tuple[str, ...] = Field((), description="rungs to climb; empty means all that apply")
     seed: int = Field(0, description="seed of every random choice")
+    margin: float = Field(
+        0.05, ge=0, le=1, description="a lower rung that is worse by less, with 95 % confidence, is as good as a higher one; 0 asks nothing"
+    )
+    stop_early: bool = Field(False, description="ask the cases in four parts, and stop when it is certain which rung is chosen")
+    repeat: int = Field(1, ge=1, le=100, description="how often each rung is asked, each time with another seed; scores are averaged")
 
 
 class ModelConfig(Section):

@@ -5,7 +5,7 @@ The earlier run's answers are scored again by today's cases and form, so that a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -62,6 +62,7 @@ def gate_and_show(
     as_json: bool,
     user: str = "",
     at: str = "",
+    changes: Mapping[str, object] | None = None,
     models: Sequence[str] = (),
 ) -> None:
     """Climb, print what changed, and exit with 1 where something became worse."""
@@ -69,7 +70,7 @@ def gate_and_show(
     from rung.reporting import report
     from rung.show import print_json, talking
 
-    ws = w.open_workspace(folder, user, at=at)
+    ws = w.with_project(w.open_workspace(folder, user, at=at), changes or {})
     earlier = climb_of(ws, run)  # read first: a climb of the same makings writes into the same folder
     with talking(quiet=as_json) as (bar, say):
         done = climb(ws, bar, rungs, workers, say, models)

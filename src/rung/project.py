@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rung.climb import Climb
     from rung.knowledge.explain import Explanation
     from rung.knowledge.knowledge import SyncReport
+    from rung.measure.plan import Plan
     from rung.workspace.check import Checked
     from rung.workspace.embedding import TunedEmbedder
 
@@ -85,12 +86,31 @@ class Project:
 
         return tune_embedder(self.workspace, self.progress)
 
-    def climb(self, rungs: Sequence[str] = (), workers: int | None = None, models: Sequence[str] = ()) -> Climb:
-        """Measure the rungs (all that apply, unless some are named), decide, and write the report into `Climb.folder`."""
+    def climb(
+        self,
+        rungs: Sequence[str] = (),
+        workers: int | None = None,
+        *,
+        models: Sequence[str] = (),
+        stop_early: bool | None = None,
+        repeat: int | None = None,
+    ) -> Climb:
+        """Measure the rungs (all that apply, unless some are named), decide, and write the report into `Climb.folder`.
+
+        `models` are several base models, by short name or as rung.toml names them. `stop_early` and `repeat` take the place
+        of those under [project].
+        """
         from rung.climb import climb
         from rung.reporting import report
+        from rung.workspace.workspace import with_project
 
-        ws = self.workspace
+        ws = with_project(self.workspace, {"stop_early": stop_early, "repeat": repeat})
         done = climb(ws, self.progress, rungs, workers, models=models)
         report(ws, done)
         return done
+
+    def plan(self, rungs: Sequence[str] = (), differences: Sequence[float] = ()) -> Plan:
+        """How many cases tell the rungs apart, with the variance of the last climb where there is one; nothing is asked."""
+        from rung.planning import planned
+
+        return planned(self.workspace, rungs, differences)

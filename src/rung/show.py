@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, RungError
 from rung.report.terminal import counted
-from rung.workspace.workspace import Progress, Workspace, open_workspace
+from rung.workspace.workspace import Progress, Workspace, open_workspace, with_project
 
 if TYPE_CHECKING:
     from rung.climb import Climb
@@ -180,12 +180,19 @@ def _show_sync(report: SyncReport, version: str) -> None:
 
 
 def climb_and_show(
-    folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "", at: str = "", models: Sequence[str] = ()
+    folder: Path,
+    rungs: Sequence[str],
+    workers: int | None,
+    as_json: bool,
+    user: str = "",
+    at: str = "",
+    changes: Mapping[str, object] | None = None,
+    models: Sequence[str] = (),
 ) -> None:
-    """Climb, print the table, the time of each stage, the verdict and the report's path."""
+    """Climb, print the table, the time of each stage, the verdict and the report's path; `changes` are to [project]."""
     from rung import climb as climbing
 
-    started, ws = time.perf_counter(), open_workspace(folder, user, at=at)
+    started, ws = time.perf_counter(), with_project(open_workspace(folder, user, at=at), changes or {})
     with talking(quiet=as_json) as (bar, say):
         done = climbing.climb(ws, bar, rungs, workers, say, models)
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
@@ -215,7 +222,7 @@ def _show_climb(ws: Workspace, done: Climb, as_json: bool, *lines: str) -> None:
     if done.skipped:
         name, reason = done.skipped[0]
         print(f"{counted(len(done.skipped), 'document')} skipped, such as {name}, which {reason}; `rung check` names all")
-    for line in lines:
+    for line in (*lines, *(f"{name}: {done.facts[name]}" for name in ("stopped early", "variance") if name in done.facts)):
         print(line)
     print(f"verdict: {done.verdict.sentence}")
     print(f"report: {path}")

@@ -273,6 +273,7 @@ class Comparison:
     p_adjusted: float  # Holm over the family
     distinguishable: bool
     cases_needed: int | None = None  # about how many would tell, where they can't be told apart
+    as_good: bool = False  # whether the first is worse than the second by less than the margin, with 95 % confidence over the family
 
 
 @dataclass(frozen=True)
@@ -289,6 +290,7 @@ class Summary:
     usage: Usage
     note: str = ""  # why the rung could not run, or what to know of it
     ran: bool = True
+    spread: Mapping[str, float] = field(default_factory=dict)  # of a rung asked repeatedly: the variance of one answer's score, by cause
 
 
 @dataclass(frozen=True)
@@ -302,3 +304,4 @@ class Verdict:
     comparisons: tuple[Comparison, ...] = ()
     bar: float = 0.0
     met: bool = False
+    margin: float = 0.0  # by how much a rung may be worse and count as good

@@ -77,15 +77,15 @@ def test_the_chosen_prompt_is_better_kept_and_told(parts: Path) -> None:
     done = climb(ws, rungs=("prompt", "few-shot"))
     prompt, few = done.rungs
     assert prompt.summary.primary.estimate == 1.0
-    assert "development split of 9 of the 18 solved examples" in prompt.summary.note
-    assert "0 % right there as configured, 100 % as chosen" in prompt.summary.note
+    assert "development split of 9 of the 18 solved examples" in done.facts["choice of the prompt of prompt"]
+    assert "0 % right there as configured, 100 % as chosen" in done.facts["choice of the prompt of prompt"]
     assert few.summary.primary.estimate == 1.0
     kept = sorted((ws.home / "prompts").glob("*.json"))
     assert len(kept) == 2
     again = climb(ws, rungs=("prompt", "few-shot"))
     assert [(path, path.read_bytes()) for path in sorted((ws.home / "prompts").glob("*.json"))] == [(p, p.read_bytes()) for p in kept]
     assert again.verdict == done.verdict
-    assert last_climb(ws).rungs[0].summary.note == prompt.summary.note
+    assert last_climb(ws).facts == again.facts == done.facts
     asked = [path.read_text() for path in (ws.home / "prompts" / "asked").rglob("answers.jsonl")]
     assert asked
     assert not any(f'"case":"c{n:02}"' in text for text in asked for n in range(6))

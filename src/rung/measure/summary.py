@@ -24,6 +24,7 @@ def summarise(
     task: Task | None = None,
     note: str = "",
     seed: int = 0,
+    level: float = 0.95,
 ) -> Summary:
     """The summary of a rung that ran. Parts are means over the cases that have them; precision and recall of abstention, and
     for `classify` accuracy and macro-F1, are over all cases. Seconds are nearest-rank percentiles. DataError without answers.
@@ -34,7 +35,7 @@ def summarise(
     if not pairs:
         raise DataError(f"{name} has no answers to summarise", "run the evaluation first")
     answers, scores = [answer for answer, _ in pairs], [score for _, score in pairs]
-    primary = interval({score.case: score.primary for score in scores}, clusters_of(cases), seed=seed)
+    primary = interval({score.case: score.primary for score in scores}, clusters_of(cases), seed=seed, level=level)
     took = [seconds(answer) for answer in answers]
     return Summary(
         name=name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,6 +61,13 @@ def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: 
     if user and not config.access.on:
         raise ConfigError(f"access lists are off, so nothing is kept from '{user}' or anybody else", "set on = true under [access]")
     return Workspace(folder, config, user, tuple(where), at)
+
+
+def with_project(ws: Workspace, changes: Mapping[str, object]) -> Workspace:
+    """The workspace with other values under [project], as options of the command line give them; None changes nothing."""
+    given = {key: value for key, value in changes.items() if value is not None}
+    project = ws.config.project.model_copy(update=given)
+    return replace(ws, config=ws.config.model_copy(update={"project": project}))
 
 
 def answering_with(ws: Workspace, adapter: str) -> Workspace:
@@ -366,7 +373,7 @@ def limits(ws: Workspace) -> Limits:
     """The bar and the constraints."""
     from rung.measure.verdict import Limits
 
-    return Limits(bar=ws.config.project.bar, **ws.config.limits.model_dump())
+    return Limits(bar=ws.config.project.bar, margin=ws.config.project.margin, **ws.config.limits.model_dump())
 
 
 def prices(ws: Workspace) -> Prices:
