@@ -68,6 +68,7 @@ class Break:
     kind: str
     breaks: Callable[[Project], Project]
     on: tuple[str, ...] = ("plain",)
+    times: int = 1  # more cases, where the break spoils only some
 
 
 def speaking(model: str, **settings: object) -> Callable[[Project], Project]:
@@ -160,11 +161,11 @@ def _answered(row: dict[str, Json], answer: str) -> dict[str, Json]:
 
 THOUGHT = ("more", "total", "which", "above")
 BREAKS = (
-    Break("documents removed", "missing", removed, ("plain", "above")),
+    Break("documents removed", "missing", removed, ("plain", *THOUGHT)),
     Break("documents unreadable", "missing", unreadable),
     Break("sentence left out", "missing", silent),
     Break("decoys, k = 1", "retrieval", decoys),
-    Break("wrong embedder, k = 1", "retrieval", embedder, ("plain", *THOUGHT)),
+    Break("wrong embedder, k = 1", "retrieval", embedder, ("plain", *THOUGHT), 2),
     Break("context ignored", "distracted", speaking("ignores"), ("plain", *THOUGHT)),
     Break("takes the last look-alike", "distracted", speaking("last")),
     Break("gives up among many", "distracted", speaking("crowded"), ("plain", *THOUGHT)),
@@ -175,8 +176,8 @@ BREAKS = (
     Break("stops halfway", "reasoning", speaking("halfway"), ("more", "total")),
     Break("reads the wrong number", "reasoning", speaking("askew")),
     Break("can't conclude", "reasoning", speaking("blank"), ("plain", *THOUGHT)),
-    Break("by wording", "unstable", speaking("by_wording"), ("plain", *THOUGHT)),
-    Break("by seed", "unstable", speaking("by_seed", temperature=0.8), ("plain", *THOUGHT)),
+    Break("by wording", "unstable", speaking("by_wording"), ("plain", *THOUGHT), 2),
+    Break("by seed", "unstable", speaking("by_seed", temperature=0.8), ("plain", *THOUGHT), 2),
     Break("gold is another number", "doubtful", other_gold),
     Break("gold of a sum is another", "doubtful", other_gold, ("more", "total")),
     Break("gold and quote are old", "doubtful", old_gold),
@@ -248,7 +249,7 @@ def _planted(told: World, how: Break, url: str, folder: Path, right: set[str], m
     able = [one for one in told.asked if one.id in right and one.kind in how.on]
     chosen: list[Asked] = []
     for one in Random(f"{told.seed}/{how.name}").sample(able, len(able)):  # each thing once, so that a break meets only its own
-        if len(chosen) < most and not {who for who, _ in one.about} & {who for other in chosen for who, _ in other.about}:
+        if len(chosen) < most * how.times and not {who for who, _ in one.about} & {who for other in chosen for who, _ in other.about}:
             chosen.append(one)
     found = diagnose(open_workspace(_written(how.breaks(_project(told, chosen, url)), folder)), most=10_000)
     return [Told(told.kind.name, how.name, how.kind, one.kind, one.why, one.case) for one in found.causes]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rung.errors import DataError
-from rung.measure.warn import WEEK, Circumstances
+from rung.measure.notices import WEEK, Circumstances
 from rung.types import Answer, Case
 from rung.workspace import workspace as w
 from rung.workspace.workspace import Workspace
@@ -44,10 +44,19 @@ def circumstances(parts: Parts, found: Diagnosis, asked: Sequence[Case], said: M
 
 def _all_rungs(parts: Parts) -> tuple[str, ...]:
     from rung.approach.ladder import LADDER
+
+    loaded = "base" in parts.models
+    return tuple(name for name, rung in LADDER.items() if (loaded or rung.source != "everything") and not reason(parts, name))
+
+
+def reason(parts: Parts, name: str) -> str:
+    """Why a rung can't be climbed here; "" where it can. Whether everything fits its window is asked only of a model that is loaded."""
+    from rung.approach.ladder import LADDER
     from rung.climb import unavailable
 
-    loaded = "base" in parts.models  # whether everything fits its window is asked of the model
-    return tuple(name for name, rung in LADDER.items() if (loaded or rung.source != "everything") and not unavailable(parts, name))
+    if LADDER[name].source == "everything" and "base" not in parts.models:
+        return "" if parts.knowledge else "the project has no documents"
+    return unavailable(parts, name)
 
 
 def _rank(case: Case, answer: Answer) -> int | None:
