@@ -108,6 +108,22 @@ LABORATORY = Kind(
     (4, "Is the service contract of {who} above {limit} pounds a quarter?"),
     ("Gloves are worn throughout.", "The logbook hangs beside the door.", "Calibration follows the usual list.", "Keys are with the steward."),
 )
+VINEYARDS = Kind(
+    "vineyards",
+    "Estate of {who}",
+    (
+        Attribute("In good years {who} fills {value}.", "How many barrels does the Estate of {who} fill in good years?", "barrels", 30, 700),
+        Attribute("Its red rests {value} in oak.", "How long does the red of {who} rest in oak?", "weeks", 8, 99),
+        Attribute("After that it stays {value} in bottles.", "How long does the red of {who} stay in bottles after the oak?", "weeks", 8, 99),
+        Attribute("A visit with a tasting costs {value}.", "What must one pay to visit {who} with a tasting?", "dollars", 12, 150),
+        Attribute("The slopes of {who} cover {value}.", "How much land do the slopes of {who} cover?", "acres", 5, 400),
+    ),
+    (4, "How many acres more than the slopes of {other} do those of {who} cover?"),
+    (1, 2, "Oak and bottle counted together, how many weeks does the red of {who} rest?"),
+    (0, "Who fills more barrels in good years, {who} or {other}?"),
+    (3, "Does one pay over {limit} dollars to visit {who} with a tasting?"),
+    ("The cellar is open on weekdays.", "Pickers come in early autumn.", "Corks are bought abroad.", "A dog guards the yard."),
+)
 
 
 def world(kind: Kind, seed: str, things: int = 48) -> World:

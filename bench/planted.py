@@ -1,6 +1,6 @@
 """Planted failures: a working system is broken in one known way, and the diagnosis, which is never told, must name it.
 
-The rules of the diagnosis were written while looking at the world `harbour`, seed "dev"; the figures are of the other worlds.
+The rules of the diagnosis were written while looking at the worlds `harbour` and `huts`; the figures are of the other worlds.
 It refuses to count a case that the unbroken system gets wrong, or the broken one right.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from bench._scripted import served
-from bench._worlds import HARBOUR, HUTS, LABORATORY, Asked, World, case, document, path, sentence, world
+from bench._worlds import HARBOUR, HUTS, LABORATORY, VINEYARDS, Asked, World, case, document, path, sentence, world
 from rung.diagnosing import diagnose
 from rung.measure.diagnose import CLASSES
 from rung.types import Json
@@ -205,7 +205,7 @@ def run(small: bool = False) -> dict[str, object]:
 
 def diagnosed(small: bool = False) -> dict[str, object]:
     """The confusion table, printed, and its figures: `diagnosed`, `least` (of one class), `planted`, `working`, one for each class."""
-    worlds = [world(HUTS, "judge")] if small else [world(HUTS, "judge"), world(LABORATORY, "judge")]
+    worlds = [world(kind, "second") for kind in ((VINEYARDS,) if small else (VINEYARDS, LABORATORY))]
     return _figures(*_all(worlds, 10 if small else 18))
 
 
@@ -272,8 +272,8 @@ def _figures(told: Sequence[Told], working: Sequence[bool]) -> dict[str, object]
 
 
 def develop(most: int = 12) -> None:
-    """The same on the world that the rules are written on, and each case that is named wrong."""
-    told, working = _all([world(HARBOUR, "dev")], most)
+    """The same on the worlds that the rules are written on, and each case that is named wrong."""
+    told, working = _all([world(HARBOUR, "dev"), world(HUTS, "judge")], most)
     _figures(told, working)
     for one in told:
         if one.found != one.planted:

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "runs": NOUNS | {"measure", "workspace", "climb"},
     "project": NOUNS | {"knowledge", "approach", "workspace", "climb"},
     "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
-    "circumstances": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb", "runs"},
+    "circumstances": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb", "runs", "costs", "costing"},
     "diagnosing": NOUNS | {"knowledge", "models", "approach", "measure", "workspace", "climb", "circumstances", "report", "show"},
     "gating": NOUNS | {"measure", "workspace", "climb", "runs", "show"},
     "costs": NOUNS | {"approach", "measure"},

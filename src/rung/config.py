@@ -217,12 +217,13 @@ class LimitsConfig(Section):
 
 
 class PricesConfig(Section):
-    """Prices in one currency: tokens per million, the machine per hour."""
+    """Prices in one currency, tokens per million and the machine per hour, and how much is asked."""
 
     input: float = Field(0.0, ge=0, description="per million prompt tokens")
     cached_input: float = Field(0.0, ge=0, description="per million prompt tokens found in a cache")
     output: float = Field(0.0, ge=0, description="per million answer tokens")
     machine_hour: float = Field(0.0, ge=0, description="per hour of generation")
+    questions_day: float = Field(0.0, ge=0, description="questions a day, for `rung cost` and the warning below the break-even; 0 for unknown")
 
 
 class Config(Section):

@@ -373,4 +373,4 @@ def prices(ws: Workspace) -> Prices:
     """The price table."""
     from rung.measure.cost import Prices
 
-    return Prices(**ws.config.prices.model_dump())
+    return Prices(**ws.config.prices.model_dump(exclude={"questions_day"}))
