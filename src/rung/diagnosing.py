@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -185,6 +184,8 @@ def _replayed(
     parts: Parts, system: System, failed: Sequence[Case], scores: Mapping[str, Score], said: Mapping[str, Answer], task: Task
 ) -> dict[str, Replays]:
     """Each failure with its replays. With a file of answers alone, only what needs no model is told."""
+    from rung.measure.score import form_words
+
     grounds = {case.id: _ground(parts.knowledge, case) for case in failed}
     gold: dict[str, tuple[Answer, Score]] = {}
     nothing: dict[str, tuple[Answer, Score]] = {}
@@ -196,7 +197,7 @@ def _replayed(
         bare = _asking(parts, "with nothing", replace(system.replayed, source=Nothing()), task)(failed)
         gold, nothing = ({score.case: (answer, score) for answer, score in pairs} for pairs in (alone, bare))
         repeats = _repeated(parts, system, [case for case in failed if not content(scores[case.id])], said)
-    twice, words = asked_twice(parts.cases), re.findall(r"[A-Za-z]{3,}", task.form or "")
+    twice, words = asked_twice(parts.cases), form_words(task.form or "")
 
     def told(case: Case) -> Replays:
         ground, answer, replay, bare = grounds[case.id], said[case.id], gold.get(case.id), nothing.get(case.id)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.errors import RungError
+from rung.report import address
 from rung.report.columns import parts_of, priced
 from rung.types import Answer, Case, Score, Summary, Verdict
 
@@ -49,6 +50,7 @@ def html(report: Report) -> str:
         report=report,
         ran=ran,
         parts=_headings(ran),
+        address=address,
         priced=priced(ran),
         skipped=[rung.summary for rung in report.rungs if not rung.summary.ran],
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rung.report import address
 from rung.report.columns import parts_of, priced
 from rung.types import Summary, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from rich.console import Console
 
@@ -48,8 +49,25 @@ def table(report: Report, console: Console) -> None:
     for summary in ran:
         shown.add_row(*cells(summary, parts, cached=cached, priced=costs), style="bold" if summary.name == report.verdict.chosen else "")
     console.print(shown)
+    _address(ran, console)
     for name, reason in report.verdict.reasons.items():
         console.print(f"  {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _address(ran: Sequence[Summary], console: Console) -> None:
+    """Where answers are lost, a line for each rung that brings passages."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    if not (headings := address.headings(ran)):
+        return
+    shown = Table(title="where answers are lost", title_justify="left", box=SIMPLE_HEAD, padding=0)
+    shown.add_column("rung", no_wrap=True)
+    for heading in headings.values():
+        shown.add_column(heading, justify="right")
+    for name, cells in address.rows(ran):
+        shown.add_row(name, *cells)
+    console.print(shown)
 
 
 def counted(n: int, noun: str) -> str:
