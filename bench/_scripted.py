@@ -16,8 +16,12 @@ from random import Random
 from bench._worlds import Asked, World
 
 UNKNOWN = "I don't know."
-ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
+ONES = re.findall(
+    r"\w+",
+    """zero one two three four five six seven eight nine
+    ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen""",
+)
+TENS = re.findall(r"\S+", "- - twenty thirty forty fifty sixty seventy eighty ninety")
 
 
 class Prompt:

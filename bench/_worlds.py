@@ -5,12 +5,13 @@ Each world has things of one kind, each with a document; sentences name the thin
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from random import Random
 
 from rung.types import Json
 
-SYLLABLES = "ba bel cor dan dra el fen gal hol is jor kel lam mir nor os pel quin ros sel tar ul ven wyn yar zel".split()
+SYLLABLES = re.findall(r"\w+", "ba bel cor dan dra el fen gal hol is jor kel lam mir nor os pel quin ros sel tar ul ven wyn yar zel")
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,26 @@ HARBOUR = Kind(
     (3, 4, "How many hours are the {who}'s sailing on full tanks and its winter refit together?"),
     (0, "Which has the greater draught, the {who} or the {other}?"),
     (2, "Does mooring the {who} cost more than {limit} euros a day?"),
-    ("It was painted last spring.", "The pilot boards at the outer buoy.", "Papers are kept in the harbour office.", "Ropes are checked each week."),
+    (
+        "It was painted last spring.",
+        "The pilot boards at the outer buoy.",
+        "Papers are kept in the harbour office.",
+        "Ropes are checked each week.",
+    ),
 )
 HUTS = Kind(
     "huts",
     "{who} Hut",
     (
         Attribute("{who} Hut sleeps {value} under its roof.", "How many guests can stay overnight at {who} Hut?", "guests", 8, 120),
-        Attribute("From the valley one walks {value} to reach it.", "How long is the walk from the valley to {who} Hut?", "minutes", 35, 400),
+        Attribute(
+            "From the valley one walks {value} to reach it.", "How long is the walk from the valley to {who} Hut?", "minutes", 35, 400
+        ),
         Attribute("The way back down takes {value}.", "How long does one need to walk down from {who} Hut?", "minutes", 25, 300),
         Attribute("A bunk is {value} for one night.", "What is the price of a bunk at {who} Hut?", "francs", 15, 95),
-        Attribute("Its spring gives {value} of water an hour.", "How much water an hour does the spring at {who} Hut give?", "litres", 20, 900),
+        Attribute(
+            "Its spring gives {value} of water an hour.", "How much water an hour does the spring at {who} Hut give?", "litres", 20, 900
+        ),
     ),
     (0, "By how many guests does {who} Hut exceed {other} Hut?"),
     (1, 2, "How many minutes do the walk up to {who} Hut and the walk down take in all?"),
@@ -100,21 +110,36 @@ LABORATORY = Kind(
         Attribute("Samples wait {value} in its chamber before a run.", "How long do samples wait before a run of {who}?", "minutes", 5, 90),
         Attribute("One run lasts {value}.", "How long is one run of {who}?", "minutes", 6, 240),
         Attribute("It holds a tray of {value}.", "How large is the tray of {who}, in vials?", "vials", 8, 96),
-        Attribute("Its service contract was set at {value} a quarter.", "What does the service contract of {who} cost a quarter?", "pounds", 110, 990),
+        Attribute(
+            "Its service contract was set at {value} a quarter.",
+            "What does the service contract of {who} cost a quarter?",
+            "pounds",
+            110,
+            990,
+        ),
     ),
     (3, "How many vials more than {other} does the tray of {who} hold?"),
     (1, 2, "Waiting included, how many minutes does one run of {who} take?"),
     (0, "Which of {who} and {other} draws more power?"),
     (4, "Is the service contract of {who} above {limit} pounds a quarter?"),
-    ("Gloves are worn throughout.", "The logbook hangs beside the door.", "Calibration follows the usual list.", "Keys are with the steward."),
+    (
+        "Gloves are worn throughout.",
+        "The logbook hangs beside the door.",
+        "Calibration follows the usual list.",
+        "Keys are with the steward.",
+    ),
 )
 VINEYARDS = Kind(
     "vineyards",
     "Estate of {who}",
     (
-        Attribute("In good years {who} fills {value}.", "How many barrels does the Estate of {who} fill in good years?", "barrels", 30, 700),
+        Attribute(
+            "In good years {who} fills {value}.", "How many barrels does the Estate of {who} fill in good years?", "barrels", 30, 700
+        ),
         Attribute("Its red rests {value} in oak.", "How long does the red of {who} rest in oak?", "weeks", 8, 99),
-        Attribute("After that it stays {value} in bottles.", "How long does the red of {who} stay in bottles after the oak?", "weeks", 8, 99),
+        Attribute(
+            "After that it stays {value} in bottles.", "How long does the red of {who} stay in bottles after the oak?", "weeks", 8, 99
+        ),
         Attribute("A visit with a tasting costs {value}.", "What must one pay to visit {who} with a tasting?", "dollars", 12, 150),
         Attribute("The slopes of {who} cover {value}.", "How much land do the slopes of {who} cover?", "acres", 5, 400),
     ),

@@ -91,7 +91,7 @@ def _baseline(ws: Workspace) -> bool | None:
 
 
 def _volume(ws: Workspace) -> tuple[float | None, float | None]:
-    """Questions a month, and from how many on a trained rung of the last climb is the cheaper one; None where nobody told or it never is."""
+    """Questions a month, and from how many on a trained rung of the last climb is cheaper; None where nobody told, or it never is."""
     from rung.costing import costs_of
     from rung.costs.arithmetic import DAYS
     from rung.runs import last_climb

@@ -275,7 +275,8 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
     config = ws.config.model_dump(
-        mode="json", exclude={"limits": True, "prices": True, "project": {"bar", "rungs"}, "tuning": {"general", "forgetting"}}
+        mode="json",
+        exclude={"limits": True, "prices": True, "judge": True, "project": {"bar", "rungs"}, "tuning": {"general", "forgetting"}},
     )
     made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)
@@ -307,11 +308,14 @@ def _write(done: Climb) -> None:
 
 def as_report(done: Climb) -> Report:
     """The climb as the report wing takes it."""
+    from rung.measure.agree import read_judged
     from rung.report.html import Report, RungReport
+    from rung.report.judged import line
 
     rungs = [RungReport(m.summary, m.answers, m.scores, m.losses) for m in done.rungs]
     made = time.strftime("%d %B %Y", time.localtime((done.folder / CLIMB).stat().st_mtime))
-    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts)
+    judged = tuple(map(line, read_judged(done.folder)))
+    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts, judged)
 
 
 def report(done: Climb) -> Path:

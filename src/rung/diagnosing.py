@@ -213,14 +213,14 @@ def _replayed(
             system.looks_up,
             why or doubt(case, ground, answer, wrong, words),
             spelled=not case.unanswerable and says(answer.text, case.facts),
-            unmoved=bool(replay and bare) and not _abstained(bare) and unmoved(answer.text, replay[0].text, bare[0].text),
+            unmoved=replay is not None and bare is not None and not _abstained(bare) and unmoved(answer.text, replay[0].text, bare[0].text),
         )
 
     return {case.id: told(case) for case in failed}
 
 
-def _abstained(pair: tuple[Answer, Score] | None) -> bool:
-    return pair is not None and pair[1].parts.get("abstained", 0.0) > 0
+def _abstained(pair: tuple[Answer, Score]) -> bool:
+    return pair[1].parts.get("abstained", 0.0) > 0
 
 
 def _repeated(parts: Parts, system: System, failed: Sequence[Case], said: Mapping[str, Answer]) -> dict[str, tuple[Score, ...]]:

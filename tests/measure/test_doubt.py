@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,8 +86,9 @@ def test_answers_that_nothing_moved() -> None:
     assert not unmoved("5 days", "5 days", "6 days")
 
 
-TENS = ["", "", *"twenty thirty forty fifty sixty seventy eighty ninety".split()]
-ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+WORDS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
+ONES = re.findall(r"\w+", f"{WORDS} nineteen")
+TENS = ["", "", *re.findall(r"\w+", "twenty thirty forty fifty sixty seventy eighty ninety")]
 
 
 def spelled(number: int) -> str:

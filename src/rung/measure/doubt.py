@@ -79,7 +79,9 @@ def _cut(text: str) -> Iterator[str]:
 def _elsewhere(case: Case, ground: Ground, said: Answer) -> str:
     """The evidence's documents never name what is asked about, and what was found does."""
     names = claims(case.question).names
-    found = [_names([hit for hit in said.hits if hit.passage.document == one]) for one in dict.fromkeys(h.passage.document for h in said.hits)]
+    found = [
+        _names([hit for hit in said.hits if hit.passage.document == one]) for one in dict.fromkeys(h.passage.document for h in said.hits)
+    ]
     everywhere = set.intersection(*found) if len(found) > 1 else set()  # what every document names tells none from another
     about = {name for name in names if any(name in one for one in found)} - everywhere
     if not about or about & _names(ground.documents):

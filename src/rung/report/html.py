@@ -39,6 +39,7 @@ class Report:
     rungs: Sequence[RungReport]
     cases: Sequence[Case]
     facts: Mapping[str, str]
+    judged: Sequence[str] = ()  # what a judge said of each rung, in words
 
 
 def html(report: Report) -> str:

@@ -50,6 +50,8 @@ def table(report: Report, console: Console) -> None:
         shown.add_row(*cells(summary, parts, cached=cached, priced=costs), style="bold" if summary.name == report.verdict.chosen else "")
     console.print(shown)
     _address(ran, console)
+    for told in report.judged:
+        console.print(f"  {told}", highlight=False, markup=False, soft_wrap=True)
     for name, reason in report.verdict.reasons.items():
         console.print(f"  {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
 
