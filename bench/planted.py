@@ -78,7 +78,7 @@ def speaking(model: str, **settings: object) -> Callable[[Project], Project]:
 
 def removed(project: Project) -> Project:
     """The documents behind the questions are gone."""
-    gone = {path(who) for one in project.asked for who, _ in one.about[:1]}
+    gone = {row["evidence"][0]["document"] for row in project.rows}
     return replace(project, files={name: text for name, text in project.files.items() if name not in gone})
 
 
@@ -103,8 +103,8 @@ def silent(project: Project) -> Project:
 def decoys(project: Project) -> Project:
     """Pages that repeat the question and hold no answer stand before the one that does."""
     files = dict(project.files)
-    for number, one in enumerate(project.asked):
-        asks = f"{one.question} This is asked often. {one.question} Please write to the desk."
+    for number, row in enumerate(project.rows):
+        asks = f"{row['question']} This is asked often. {row['question']} Please write to the desk."
         files[f"faq-{number}.md"] = f"# Questions\n\n{asks}\n"
     return replace(project, files=files, settings={**project.settings, "k": 1})
 
@@ -131,10 +131,8 @@ def old_gold(project: Project) -> Project:
 
 def mixed_up(project: Project) -> Project:
     """The ideal answer and the evidence are those of another question."""
-    rows = []
-    for number, (row, _) in enumerate(_pairs(project)):
-        other = project.rows[(number + 1) % len(project.rows)]
-        rows.append({**other, "id": row["id"], "question": row["question"]})
+    others = [*project.rows[1:], *project.rows[:1]]
+    rows = [{**other, "id": row["id"], "question": row["question"]} for row, other in zip(project.rows, others, strict=True)]
     return replace(project, rows=rows)
 
 
@@ -214,10 +212,10 @@ def _all(worlds: Sequence[World], most: int) -> tuple[list[Told], list[bool]]:
     working: list[bool] = []
     for one in worlds:
         with served(one) as url, tempfile.TemporaryDirectory() as folder:
-            right = _working(one, url, Path(folder))
+            right = working(one, url, Path(folder))
             working += [asked.id in right for asked in one.asked]
             for number, how in enumerate(BREAKS):
-                found = _planted(one, how, url, Path(folder) / str(number), right, most)
+                found = planted(one, how, url, Path(folder) / str(number), right, most)
                 told += found
                 named = sum(t.found == t.planted for t in found)
                 print(f"{one.kind.name:<12}{how.name:<28}{how.kind:<12}{named:>4} of {len(found)}", flush=True)
@@ -239,13 +237,13 @@ def _written(project: Project, folder: Path) -> Path:
     return folder
 
 
-def _working(told: World, url: str, folder: Path) -> set[str]:
+def working(told: World, url: str, folder: Path) -> set[str]:
     """The cases that the unbroken system gets right."""
     found = diagnose(open_workspace(_written(_project(told, told.asked, url), folder / "works")), most=10_000)
     return {one.id for one in told.asked} - {one.case for one in found.causes}
 
 
-def _planted(told: World, how: Break, url: str, folder: Path, right: set[str], most: int) -> list[Told]:
+def planted(told: World, how: Break, url: str, folder: Path, right: set[str], most: int) -> list[Told]:
     able = [one for one in told.asked if one.id in right and one.kind in how.on]
     chosen: list[Asked] = []
     for one in Random(f"{told.seed}/{how.name}").sample(able, len(able)):  # each thing once, so that a break meets only its own
