@@ -216,7 +216,7 @@ def served(world: World) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            text = BROKEN[body["model"]](Prompt(world, body))
+            text = BROKEN[str(body["model"])](Prompt(world, body))
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rung.climb import Climb, Measured, Parts, _write
 from rung.circumstances import circumstances, reason
+from rung.climb import Climb, Measured, Parts, _write
 from rung.measure.diagnose import diagnosis
 from rung.measure.evaluate import evaluate
 from rung.measure.notices import notices

@@ -49,9 +49,16 @@ def test_evidence_against_its_case(told: Case, replayed: str, why: str) -> None:
 
 
 def test_what_every_document_is_called_names_nothing() -> None:
-    asked = case("47 decimetres", QUOTE, "How deep is Aurora Boat?")
+    asked = case("47 decimetres", QUOTE, "What is the draught of Aurora Boat?")
     boats = Answer("q", "x", hits=(hit("Deep.", "a.md", "Belmar Boat"), hit("Wide.", "b.md", "Corvus Boat")))
     assert doubt(asked, GROUND, boats, Answer("q", "I don't know"), ()) == ""
+
+
+def test_evidence_that_has_little_to_do_with_the_question() -> None:
+    asked = Case("c", "how early must one ask for a day off", "3 days", (("3 days",),), (Evidence("aurora.md", QUOTE),))
+    found = hit("Ask three days early for a day off.", "leave.md", "Leave")
+    assert "little to do" in doubt(asked, GROUND, Answer("q", "three days [1]", hits=(found,)), Answer("q", "I don't know"))
+    assert doubt(asked, GROUND, Answer("q", "I don't know", hits=(found,)), Answer("q", "I don't know")) == ""
 
 
 def test_a_document_that_changed_and_one_that_lost_a_sentence() -> None:

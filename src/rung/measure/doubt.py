@@ -15,10 +15,12 @@ from math import isclose
 from rung.approach.claims import TIMES, WORDS, Atom, claims, holds, stems
 from rung.approach.sentences import sentences
 from rung.approach.support import bare, check
+from rung.measure.abstention import abstains
 from rung.measure.metrics import canonical, facts_contained, without_markers
 from rung.types import Answer, Case, Hit
 
 LIKE = 0.6  # share of a quote's words that another sentence must hold to be what became of it
+APART = 0.5  # share of the question's words found elsewhere that evidence about something else has at most
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _RUN = re.compile(rf"\b(?:{'|'.join([*WORDS, *TIMES])})(?:(?:[ -]|\s+and\s+)(?:{'|'.join([*WORDS, *TIMES])}))*\b", re.IGNORECASE)
 
@@ -77,16 +79,26 @@ def _cut(text: str) -> Iterator[str]:
 
 
 def _elsewhere(case: Case, ground: Ground, said: Answer) -> str:
-    """The evidence's documents never name what is asked about, and what was found does."""
+    """The evidence is about something else: its documents never name what is asked about, or share far fewer of its words than what
+    the answer was found in."""
     names = claims(case.question).names
     found = [
         _names([hit for hit in said.hits if hit.passage.document == one]) for one in dict.fromkeys(h.passage.document for h in said.hits)
     ]
     everywhere = set.intersection(*found) if len(found) > 1 else set()  # what every document names tells none from another
     about = {name for name in names if any(name in one for one in found)} - everywhere
-    if not about or about & _names(ground.documents):
-        return ""
-    return f"its evidence says nothing of {', '.join(sorted(names[name] for name in about))}, which the question is about"
+    if about and not about & _names(ground.documents):
+        return f"its evidence says nothing of {', '.join(sorted(names[name] for name in about))}, which the question is about"
+    asked = stems(case.question).keys()
+    shared = len(asked & _stems(ground.documents))
+    best = max((len(asked & _stems([hit])) for hit in said.hits), default=0)
+    if best > 1 and shared <= APART * best and not abstains(said.text):
+        return "its evidence has little to do with the question, and what was found has"
+    return ""
+
+
+def _stems(hits: Sequence[Hit]) -> set[str]:
+    return {stem for hit in hits for text in (hit.passage.text, *hit.passage.headings) for stem in stems(text)}
 
 
 def _names(hits: Sequence[Hit]) -> set[str]:
