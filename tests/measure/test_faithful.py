@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rung.approach.prompt import cited
 from rung.measure.faithful import faithfulness
 from rung.measure.score import Task, score
 from rung.measure.summary import summarise
-from rung.types import Answer, Case, Evidence, Hit, Passage, Score
+from rung.types import Answer, Case, Evidence, Hit, Passage, Score, Sentence
 
 TEXT = "Ferry tickets are valid for 30 days. The office in Turku sells them from Monday to Friday."
 HITS = (Hit(Passage("p", "a.md", 0, len(TEXT), TEXT), 1.0),)
@@ -38,6 +40,11 @@ def test_where_nothing_is_measured() -> None:
     assert faithfulness(answer("I don't know.")) == {}
     assert faithfulness(answer("30 days", HITS * 51)) == {}
     assert faithfulness(answer("Ferry tickets are valid for 30 days [1].", HITS * 51)) == {"faithful": 1.0, "hallucinated": 0.0}
+
+
+def test_a_check_that_was_made_counts_for_what_was_let_through() -> None:
+    said, dropped = Sentence("They never expire.", "entailed"), Sentence("They cost 5 euros.", "", ("5 euros",))
+    assert faithfulness(replace(answer("They never expire."), sentences=(said, dropped))) == {"faithful": 1.0, "hallucinated": 0.0}
 
 
 def test_words_of_the_form_are_no_claims() -> None:

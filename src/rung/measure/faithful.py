@@ -24,11 +24,13 @@ def faithfulness(answer: Answer, given: Sequence[str] = (), house: Sequence[str]
     """`faithful`: supported sentences / sentences that claim something. `hallucinated`: 1 where one names an amount, a date, a name
     or a passage that is not there. {} without passages, for an answer that says it doesn't know, and where nothing is claimed.
 
-    `given` words are not claims: the form brings them. Where the policy had the sentences checked already, that check counts.
+    `given` words are not claims: the form brings them. Where the policy had the sentences checked already, a model of entailment
+    included, that check counts for those it let through.
     """
     if not answer.hits or abstains(answer.text, house) or (len(answer.hits) > MANY and not any(one.passage for one in answer.citations)):
         return {}
-    told = answer.sentences or check(answer.text, answer.question, answer.hits, given)
+    checked = [one for one in answer.sentences if one.text.strip() in answer.text]
+    told = checked or check(answer.text, answer.question, answer.hits, given)
     claiming = [one for one in told if one.support != "plain"]
     if not claiming:
         return {}
