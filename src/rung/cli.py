@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rung import cli_adapters
+from rung import cli_adapters, cli_judge
 from rung.errors import RungError
 
 app = typer.Typer(
@@ -297,6 +297,7 @@ def advise(
 
 
 app.add_typer(cli_adapters.app, name="adapters")
+app.add_typer(cli_judge.app, name="judge")
 app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
 app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 

@@ -379,6 +379,7 @@ def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], example
         "limits": True,
         "prices": True,
         "models": True,
+        "judge": True,
         "project": {"bar", "rungs", "margin", "repeat"},
         "tuning": {"general", "forgetting"},
     }

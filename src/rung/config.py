@@ -164,6 +164,17 @@ class AnswerConfig(Section):
     refusal: str = Field("The passages don't answer this.", min_length=1, description="said where an answer is refused or nothing is left")
 
 
+class JudgeConfig(Section):
+    """An optional judge model of recorded answers (`rung judge`). No verdict of a climb rests on it."""
+
+    model: str = Field("", description="named as in [model], best an endpoint: model; empty for none")
+    votes: int = Field(1, ge=1, le=9, description="how often each answer is judged, with one seed after another; the majority counts")
+    temperature: float = Field(0.0, ge=0, description="0 is greedy, where more votes say the same")
+    max_tokens: int = Field(256, ge=16, description="longest reply in tokens, the reason included")
+    structured: bool = Field(True, description="send the JSON Schema of a verdict as response_format; false where a server refuses it")
+    options: dict[str, Any] = Field({}, description="keywords of the model's kind, such as window or key_env")
+
+
 class TuningConfig(Section):
     """How adapters are trained. What is unset is derived from the data and the model, said before a training, and kept with it."""
 
@@ -227,12 +238,15 @@ class LimitsConfig(Section):
 
 
 class PricesConfig(Section):
-    """Prices in one currency: tokens per million, the machine per hour."""
+    """Prices in one currency, tokens per million and the machine per hour, and how much is asked."""
 
     input: float = Field(0.0, ge=0, description="per million prompt tokens")
     cached_input: float = Field(0.0, ge=0, description="per million prompt tokens found in a cache")
     output: float = Field(0.0, ge=0, description="per million answer tokens")
     machine_hour: float = Field(0.0, ge=0, description="per hour of generation")
+    questions_day: float = Field(
+        0.0, ge=0, description="questions a day, for `rung cost` and the warning below the break-even; 0 for unknown"
+    )
 
 
 class OtherModel(Section):
@@ -253,6 +267,7 @@ class Config(Section):
     access: AccessConfig = AccessConfig()
     prompt: PromptConfig = PromptConfig()
     answer: AnswerConfig = AnswerConfig()
+    judge: JudgeConfig = JudgeConfig()
     tuning: TuningConfig = TuningConfig()
     specialist: SpecialistConfig = SpecialistConfig()
     limits: LimitsConfig = LimitsConfig()

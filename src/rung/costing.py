@@ -67,7 +67,7 @@ def costs_of(
     ran = [one for one in climbed.rungs if one.summary.ran]
     if not ran:
         raise DataError("no rung of the last climb ran", "`rung report` says why; mend it and climb again")
-    use = {"questions_day": questions_day, "months": months}
+    use = {"questions_day": questions_day or ws.config.prices.questions_day or None, "months": months}
     changes: dict[str, dict[str, Any]] = {"use": {key: value for key, value in use.items() if value is not None}}
     if prices is None:
         own = ws.config.prices

@@ -25,10 +25,13 @@ def report(ws: Workspace, done: Climb) -> Path:
 def as_report(ws: Workspace, done: Climb) -> Report:
     """The climb as the report wing takes it."""
     from rung.costing import costs_of
+    from rung.measure.agree import read_judged
     from rung.measure.kept import kept
     from rung.report.html import Report, RungReport
+    from rung.report.judged import line
 
     rungs = [RungReport(m.summary, m.answers, m.scores, m.losses) for m in done.rungs]
     made = time.strftime("%d %B %Y", time.localtime((done.folder / CLIMB).stat().st_mtime))
     costs = costs_of(ws, done, None, None, None)
-    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts, costs, kept(ws.home))
+    judged = tuple(map(line, read_judged(done.folder)))
+    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts, costs, kept(ws.home), judged)

@@ -25,11 +25,12 @@ def show(found: Diagnosis, name: str) -> None:
         reaches = Table(box=None, pad_edge=False)
         reaches.add_column("rung")
         reaches.add_column("right at most", justify="right")
+        reaches.add_column("")
         for reach in found.reaches:
-            reaches.add_row(reach.rung, spread(reach.share))
+            reaches.add_row(reach.rung, spread(reach.share), f"can't run yet: {reach.lacks}" if reach.lacks else "")
         console.print(reaches, highlight=False)
-    for warning in found.warnings:
-        print(f"warning: {warning.name}: {warning.found}; {warning.do}")
+    for notice in found.notices:
+        print(f"warning: {notice.name}: {notice.found}; {notice.do}")
     print(f"first: {found.first}")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import RungError
 from rung.measure.diagnose import CLASSES
+from rung.report import address
 from rung.report.columns import parts_of, priced
 from rung.report.diagnosed import spread
 from rung.report.matrix import cell, contrasts, matrix
@@ -49,6 +50,7 @@ class Report:
     facts: Mapping[str, str]
     costs: Costs | None = None
     diagnosis: Kept | None = None  # the project's last
+    judged: Sequence[str] = ()  # what a judge said of each rung, in words
 
 
 def html(report: Report) -> str:
@@ -62,6 +64,7 @@ def html(report: Report) -> str:
         report=report,
         ran=ran,
         parts=_headings(ran),
+        address=address,
         priced=priced(ran),
         skipped=[one for one in every if not one.ran],
         classes=CLASSES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rung.report import address
 from rung.report.columns import parts_of, priced
 from rung.report.matrix import cell, contrasts, matrix, told
 from rung.types import Summary, Verdict
@@ -50,6 +51,9 @@ def table(report: Report, console: Console) -> None:
         shown.add_row(*cells(summary, parts, cached=cached, priced=costs), style="bold" if summary.name == report.verdict.chosen else "")
     console.print(shown)
     _models([rung.summary for rung in report.rungs], report.verdict, console)
+    _address(ran, console)
+    for line in report.judged:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     for name, reason in report.verdict.reasons.items():
         console.print(f"  {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
 
@@ -69,6 +73,22 @@ def _models(summaries: Sequence[Summary], verdict: Verdict, console: Console) ->
     console.print(shown)
     for one in contrasts(summaries, verdict):
         console.print(f"  {told(one)}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _address(ran: Sequence[Summary], console: Console) -> None:
+    """Where answers are lost, a line for each rung that brings passages."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    if not (headings := address.headings(ran)):
+        return
+    shown = Table(title="where answers are lost", title_justify="left", box=SIMPLE_HEAD, padding=0)
+    shown.add_column("rung", no_wrap=True)
+    for heading in headings.values():
+        shown.add_column(heading, justify="right")
+    for name, cells in address.rows(ran):
+        shown.add_row(name, *cells)
+    console.print(shown)
 
 
 def counted(n: int, noun: str) -> str:
