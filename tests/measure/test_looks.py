@@ -100,9 +100,7 @@ def test_what_was_asked_is_told() -> None:
     asked = Asked(shares, 1)
     assert len(asked.cases) == 10
     assert asked.told() == "at look 1 of 4, after 10 of 40 cases; 30 were not asked"
-    assert asked.said(Verdict("rag: good", "rag", ("rag",), {})).sentence.endswith(
-        "; stopped early: 10 of 40 cases made the choice certain"
-    )
+    assert asked.said(Verdict("rag: good", "rag", ("rag",), {})).sentence.endswith("; stopped early: 10 of 40 cases made it certain")
     assert Asked(shares, 4).told().startswith("no: 4 looks")
     assert [len(ids) for ids in Asked(shares, 3).known] == [10, 20, 30]
     assert Asked([grouped([3])], 1).known == []

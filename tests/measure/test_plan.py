@@ -30,6 +30,8 @@ def test_a_worked_example() -> None:
     # sign flips of m clusters reach 2^(1 - m) at least: 6 for 5 %
     assert needed(1.0, Variation(0.001, 1.0, ""), 0.05, 0.8) == 6
     assert needed(1.0, Variation(0.001, 2.5, ""), 0.05, 0.8) == 15
+    # rungs that agreed on all cases can't differ by 20 points and still agree: 0.2 × 0.8 is the least variance
+    assert needed(0.2, Variation(0.001, 1.0, ""), 0.05, 0.8) == needed(0.2, Variation(0.16, 1.0, ""), 0.05, 0.8) > 30
 
 
 def test_more_rungs_more_power_and_more_groups_ask_for_more() -> None:

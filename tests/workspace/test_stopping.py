@@ -45,7 +45,7 @@ def many(project: Path) -> Path:
 
 def test_a_clear_climb_stops_early_and_asks_no_more(many: Path) -> None:
     found = verdict(many, "--stop-early")
-    assert found["verdict"]["sentence"].endswith("; stopped early: 15 of 60 cases made the choice certain")
+    assert found["verdict"]["sentence"].endswith("; stopped early: 15 of 60 cases made it certain")
     assert found["facts"]["stopped early"] == "at look 1 of 4, after 15 of 60 cases; 45 were not asked"
     asked = (Path(found["folder"]) / "rag" / "answers.jsonl").read_text().splitlines()
     assert len(asked) == 16  # and its head

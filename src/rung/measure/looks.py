@@ -90,9 +90,7 @@ class Asked:
         if self.looks == len(self.portions):
             return verdict
         whole = sum(map(len, self.portions))
-        return replace(
-            verdict, sentence=f"{verdict.sentence}; stopped early: {len(self.cases):,} of {whole:,} cases made the choice certain"
-        )
+        return replace(verdict, sentence=f"{verdict.sentence}; stopped early: {len(self.cases):,} of {whole:,} cases made it certain")
 
 
 def capital(scores: Mapping[str, float], clusters: Mapping[str, str], bar: float, largest: int, seed: int = 0) -> tuple[float, float]:

@@ -78,15 +78,18 @@ def plan(
 def needed(difference: float, variation: Variation, level: float, power: float) -> int:
     """Cases that tell a difference at a two-sided level with this power, of clusters as large as those known; not rounded.
 
-    At least as many clusters as let a sign-flip test reach the level: 2^(1 - m) <= level.
+    At least as many clusters as let a sign-flip test reach the level: 2^(1 - m) <= level. And rungs that truly differ by d differ
+    on a share d of the cases at least, so that the variance of right-or-wrong scores is no less than d (1 - d), however alike the
+    rungs were that it was measured on.
     """
     from rung.measure.student import t_quantile
 
     least = ceil(1 + log2(1 / level))
+    variance = max(variation.variance, difference * (1 - difference))
 
     def enough(clusters: int) -> bool:
         t = t_quantile(1 - level / 2, clusters - 1) + t_quantile(power, clusters - 1)
-        return t**2 * variation.variance / difference**2 <= clusters * variation.per_cluster
+        return t**2 * variance / difference**2 <= clusters * variation.per_cluster
 
     low, high = least - 1, least
     while not enough(high):
