@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rung import cli_adapters
+from rung import cli_adapters, cli_judge
 from rung.errors import RungError
 
 app = typer.Typer(
@@ -142,6 +142,7 @@ def ask(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="Which rung answers.", autocompletion=_rungs)] = "rag",
     adapter: Annotated[str, typer.Option(help="Answer with this adapter: a label, or the beginning of a hash.")] = "",
+    model: Annotated[str, typer.Option(help="Answer with this base model: its short name, or as rung.toml names it.")] = "",
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
@@ -151,7 +152,7 @@ def ask(
     """Answer one question, streamed, and show the sources; with --chat a conversation that it begins."""
     from rung.answering import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter, chat=chat)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter, model, chat=chat)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`, or on two GPUs `torchrun --nproc-per-node 2 -m rung train shop`")
@@ -195,6 +196,7 @@ def rows(
 def climb(
     folder: Folder = Path(),
     rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.", autocompletion=_rungs)] = None,
+    model: Annotated[list[str] | None, typer.Option(help="With these base models, the smallest first; repeat the option.")] = None,
     workers: Workers = None,
     user: User = "",
     at: At = "",
@@ -215,13 +217,13 @@ def climb(
     from rung.planning import plan_and_show
     from rung.show import climb_and_show
 
-    rungs, changes = tuple(rung or ()), {"stop_early": stop_early, "repeat": repeat}
+    rungs, models, changes = tuple(rung or ()), tuple(model or ()), {"stop_early": stop_early, "repeat": repeat}
     if plan:
-        plan_and_show(folder, rungs, tuple(difference or ()), against, as_json, changes)
+        plan_and_show(folder, rungs, tuple(difference or ()), against, as_json, changes, models)
     elif against:
-        gate_and_show(folder, against, margin or 0.0, rungs, workers, as_json, user, at, changes)
+        gate_and_show(folder, against, margin or 0.0, rungs, workers, as_json, user, at, changes, models)
     else:
-        climb_and_show(folder, rungs, workers, as_json, user, at, changes | {"margin": margin})
+        climb_and_show(folder, rungs, workers, as_json, user, at, changes | {"margin": margin}, models)
 
 
 @app.command(epilog="Example: `rung report shop`")
@@ -295,6 +297,7 @@ def advise(
 
 
 app.add_typer(cli_adapters.app, name="adapters")
+app.add_typer(cli_judge.app, name="judge")
 app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
 app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 

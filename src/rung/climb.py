@@ -6,31 +6,32 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.approach.approach import Approach, answer_all
-from rung.approach.ladder import LADDER, SPECIALISTS, check_rungs, rungs_of
+from rung.approach.ladder import LADDER, SPECIALISTS, check_rungs, row, rungs_of
 from rung.approach.policy import Policy
 from rung.approach.prompt import BARE
-from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
+from rung.approach.source import Context, Everything, Nearest, Nothing, Remembered, Source, nearest
 from rung.errors import ModelError, TuningError
 from rung.measure.looks import Asked
 from rung.models import reads_only
 from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
 from rung.workspace import workspace as w
+from rung.workspace.bases import bases
 from rung.workspace.choices import how_measured
 from rung.workspace.privacy import remote
+from rung.workspace.prompting import RUNGS, Chosen, chosen_prompt, prompted
 from rung.workspace.searching import mode, source
-from rung.workspace.training import audited, quiet, train_adapter
+from rung.workspace.training import audited, learned, quiet, train_adapter
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
     from rung.knowledge.knowledge import Knowledge
     from rung.measure.evaluate import Pairs
-    from rung.report.html import Report
 
 T = TypeVar("T")
 CLIMB, CASES, LOSSES, AUDIT = "climb.json", "cases.jsonl", "losses.jsonl", "audit.json"  # files of a run folder
@@ -57,6 +58,7 @@ class Climb:
     facts: dict[str, str]  # what made it
     seconds: dict[str, float] = field(default_factory=dict)  # stage → seconds of this call
     skipped: tuple[tuple[str, str], ...] = ()  # documents that could not be read, and why
+    models: dict[str, str] = field(default_factory=dict)  # short name ("" where there is one) → base model
 
 
 @dataclass
@@ -86,61 +88,92 @@ class Parts:
     workers: int | None
     models: dict[str, tuple[ChatModel, tuple[dict[str, float], ...]]] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    found: dict[tuple[str, str], Context] = field(default_factory=dict)  # what search brought, for the rungs that share it
     say: Callable[[str], None] = quiet
     audits: dict[str, Path] = field(default_factory=dict)  # of the rows behind each tuned model
+    notes: dict[str, str] = field(default_factory=dict)  # what is wrong with a tuned model, if anything
+    prompts: dict[str, Chosen] = field(default_factory=dict)  # by rung, where they were chosen and not configured
 
 
 def climb(
-    ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None, say: Callable[[str], None] = quiet
+    ws: Workspace,
+    progress: Progress = silent,
+    rungs: Sequence[str] = (),
+    workers: int | None = None,
+    say: Callable[[str], None] = quiet,
+    models: Sequence[str] = (),
 ) -> Climb:
-    """Measure the rungs on the held-out cases and decide.
+    """Measure the rungs on the held-out cases and decide; with several base models, each rung with each of them.
 
-    Answers, adapters and the index are reused where what made them is unchanged. Raises RungError; an interrupted
-    climb goes on where it stopped.
+    `models` are short names or models as rung.toml names them; the configuration's where there are none. Answers, adapters
+    and the index are reused where what made them is unchanged. Raises RungError; an interrupted climb goes on where it
+    stopped.
     """
     stages = Stages()
     check_rungs(rungs)
     cases, examples = w.cases(ws), w.examples(ws)
     w.task(ws, cases)
-    model = stages.timed("open", lambda: w.base_model(ws, named_adapter(ws), workers))  # what is wrong is said before hours of indexing
+    based = bases(ws, models)
+    opened = stages.timed("open", lambda: {name: _base(own, workers) for name, own in based.items()})  # faults are said before indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())}, say=say)
+    shared = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, say=say)
+    parts = {
+        name: replace(shared, ws=own, models={"base": (opened[name], ())}, audits={}, notes={}, prompts={}) for name, own in based.items()
+    }
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
-    facts = _facts(parts, len(skipped))
+    facts = _facts(list(parts.values()), len(skipped))
     folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = tuple(rungs) or ws.config.project.rungs or rungs_of(ws.config.project.task)
-    measured, asked = _look_by_look(parts, [name for name in LADDER if name in chosen], folder, stages)
-    verdict = stages.timed("decide", lambda: _decide(ws, measured, asked))
-    facts |= how_measured(ws, parts.knowledge, examples, [m.summary for m in measured], asked)
-    done = Climb(asked.said(verdict), measured, asked.cases, folder, facts, stages.seconds, skipped)
+    rows = _rows(chosen, list(based))
+    measured, asked = _look_by_look(parts, rows, folder, stages)
+    verdict = stages.timed("decide", lambda: _decide(parts, measured, asked))
+    facts |= how_measured(ws, shared.knowledge, examples, [m.summary for m in measured], asked) | _chosen_prompts(parts)
+    named = {name: own.config.model.name for name, own in based.items()}
+    done = Climb(asked.said(verdict), measured, asked.cases, folder, facts, stages.seconds, skipped, named)
     _write(done)
     return done
 
 
-def _look_by_look(parts: Parts, names: Sequence[str], folder: Path, stages: Stages) -> tuple[tuple[Measured, ...], Asked]:
+def _base(ws: Workspace, workers: int | None) -> ChatModel:
+    return w.base_model(ws, named_adapter(ws), workers)
+
+
+def _rows(rungs: Sequence[str], models: Sequence[str]) -> list[tuple[str, str]]:
+    """(rung, model) in the order in which the lowest is looked for: the ladder's, and on each rung the models as named."""
+    found = [(name, model) for name in LADDER if name in rungs for model in models]
+    return [(name, "" if name in SPECIALISTS else model) for name, model in found if name not in SPECIALISTS or model == models[0]]
+
+
+def _look_by_look(
+    each: Mapping[str, Parts], rows: Sequence[tuple[str, str]], folder: Path, stages: Stages
+) -> tuple[tuple[Measured, ...], Asked]:
     """Every rung on all cases; or, where the climb may stop early, on part after part until the choice is certain."""
     from rung.measure.bootstrap import clusters_of
     from rung.measure.looks import portions
     from rung.measure.verdict import clear
 
+    parts = next(iter(each.values()))  # of specialists, which have no base model, too
     project = parts.ws.config.project
     clusters = clusters_of(parts.cases)
     shares = portions(parts.cases, clusters, project.seed) if project.stop_early else [parts.cases]
     for looks in range(1, len(shares) + 1):
         asked = Asked(shares, looks)
-        measured = tuple(_measure(parts, name, folder, stages, asked) for name in names)
+        measured = tuple(_measure(each.get(model, parts), name, folder, stages, asked, model) for name, model in rows)
         scores = {m.summary.name: m.scores for m in measured}
-        if looks < len(shares) and clear(
-            [m.summary for m in measured], scores, clusters, w.limits(parts.ws), _away(parts.ws), project.seed
-        ):
+        if looks < len(shares) and clear([m.summary for m in measured], scores, clusters, w.limits(parts.ws), _away(each), project.seed):
             break
     return measured, asked
 
 
-def _away(ws: Workspace) -> tuple[str, ...]:
-    """The rungs whose model is not on this machine."""
-    return tuple(name for name in LADDER if name not in SPECIALISTS) if remote(ws.config.model.name) else ()
+def _away(each: Mapping[str, Parts]) -> tuple[str, ...]:
+    """The rows whose model may not be on this machine."""
+    away = [model for model, parts in each.items() if remote(parts.ws.config.model.name)]
+    return tuple(row(name, model) for name in LADDER if name not in SPECIALISTS for model in away)
+
+
+def _chosen_prompts(each: Mapping[str, Parts]) -> dict[str, str]:
+    return {f"choice of the prompt of {row(name, model)}": c.told for model, parts in each.items() for name, c in parts.prompts.items()}
 
 
 def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
@@ -152,13 +185,27 @@ def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
         return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), BARE, settings, policy)
     style, rewrite = w.style(parts.ws), parts.ws.config.prompt.rewrite
     judge = w.entailment(parts.ws) if policy.unsupported != "keep" else None
-    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, judge, rewrite)
+    ready = Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, judge, rewrite)
+    chosen = chosen_for(parts, ready)
+    return prompted(parts.ws, ready, chosen) if chosen else ready
+
+
+def chosen_for(parts: Parts, ready: Approach) -> Chosen | None:
+    """The prompt that was chosen for a rung; None where the configuration asks for none. Everyone may see what it shows."""
+    ws, name = parts.ws, ready.name
+    if not ws.config.prompt.optimise or name not in RUNGS or reads_only(ws.config.model.name):
+        return None
+    public = w.shown(ws, parts.knowledge, "") if parts.knowledge else None
+    if name not in parts.prompts:
+        examples = w.told(ws, public, parts.examples)
+        parts.prompts[name] = chosen_prompt(ws, ready, examples, lambda pool: _nearest(replace(parts, examples=list(pool))), parts.progress)
+    return parts.prompts[name]
 
 
 def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
     if name not in parts.models:
         if name == "base":
-            parts.models[name] = w.base_model(parts.ws, named_adapter(parts.ws), parts.workers), ()
+            parts.models[name] = _base(parts.ws, parts.workers), ()
         elif name in SPECIALISTS:
             from rung.workspace.specialists import specialist
 
@@ -170,6 +217,7 @@ def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], 
                 parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=raft, say=parts.say
             )
             parts.audits[name] = audited(adapter)
+            parts.notes[name] = f"warning: {why}" if (why := learned(adapter)) else ""
             parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
     return parts.models[name]
 
@@ -238,7 +286,7 @@ def _too_long(parts: Parts) -> str:
     return f"the documents need {needed:,} tokens and the model's window is {model.window:,}" if needed > model.window else ""
 
 
-def _measure(parts: Parts, name: str, folder: Path, stages: Stages, asked: Asked) -> Measured:
+def _measure(parts: Parts, name: str, folder: Path, stages: Stages, asked: Asked, model: str = "") -> Measured:
     from rung.measure.evaluate import SCORES
     from rung.measure.looks import weight
     from rung.measure.record import score_to_json, write_lines
@@ -246,21 +294,24 @@ def _measure(parts: Parts, name: str, folder: Path, stages: Stages, asked: Asked
     from rung.measure.summary import not_run, summarise
     from rung.workspace.auditing import put_audit
 
-    reason = stages.timed("open", lambda: unavailable(parts, name))
+    reason, own = stages.timed("open", lambda: unavailable(parts, name)), row(name, model)
     if reason:
-        return Measured(not_run(name, reason))
+        return Measured(not_run(own, reason))
     try:
         stages.timed("open" if LADDER[name].model == "base" else "train", lambda: _model(parts, LADDER[name].model))
     except TuningError as error:  # the other rungs can still be measured
-        return Measured(not_run(name, f"{error.message}; {error.hint}"))
-    put_audit(parts.audits.get(LADDER[name].model), folder / name / AUDIT)
-    runs = stages.timed("answer", lambda: [_answered(parts, name, folder, asked, run) for run in range(_repeats(parts, name))])
+        return Measured(not_run(own, f"{error.message}; {error.hint}"))
+    put_audit(parts.audits.get(LADDER[name].model), folder / own / AUDIT)
+    ready = stages.timed("choose" if parts.ws.config.prompt.optimise else "open", lambda: approach(parts, name))
+    if LADDER[name].source == "search":
+        ready = replace(ready, source=Remembered(ready.source, parts.found))
+    runs = stages.timed("answer", lambda: [_answered(parts, ready, own, folder, asked, run) for run in range(_repeats(parts, name))])
     pairs, project = averaged(runs), parts.ws.config.project
     level = 1 - 0.05 * weight(asked.known)  # with looks, what is left for this one, so that all intervals hold at once
-    task, prices = w.task(parts.ws, parts.cases), w.prices(parts.ws)
-    summary = summarise(name, pairs, asked.cases, prices, task, seed=project.seed, level=level)
+    task, prices, note = w.task(parts.ws, parts.cases), w.prices(parts.ws), parts.notes.get(LADDER[name].model, "")
+    summary = summarise(own, pairs, asked.cases, prices, task, note, seed=project.seed, level=level)
     if len(runs) > 1:
-        write_lines(folder / name / SCORES, [score_to_json(score) for _, score in pairs])
+        write_lines(folder / own / SCORES, [score_to_json(score) for _, score in pairs])
         summary = replace(summary, spread=spread(runs))
     losses = _model(parts, LADDER[name].model)[1]
     return Measured(summary, tuple(answer for answer, _ in pairs), tuple(score for _, score in pairs), losses)
@@ -273,26 +324,25 @@ def _repeats(parts: Parts, name: str) -> int:
     return 1 if greedy else config.project.repeat
 
 
-def _answered(parts: Parts, name: str, folder: Path, asked: Asked, run: int) -> Pairs:
+def _answered(parts: Parts, ready: Approach, own: str, folder: Path, asked: Asked, run: int) -> Pairs:
     """All that was asked so far, with the seed of this repetition."""
     from rung.measure.evaluate import evaluate, evaluation_key
 
-    ready = approach(parts, name)
     ready = replace(ready, settings=replace(ready.settings, seed=ready.settings.seed + run))
     return evaluate(
-        name,
+        own,
         lambda questions: answer_all(ready, questions),
         asked.cases,
         w.task(parts.ws, parts.cases),
-        folder / name / f"repeat-{run}" if run else folder / name,
+        folder / own / f"repeat-{run}" if run else folder / own,
         evaluation_key(ready.id, parts.cases, "in parts" if len(asked.portions) > 1 else ""),
-        lambda done, total: parts.progress(f"answer {name}" + (f" ({run + 1})" if run else ""), done, total),
+        lambda done, total: parts.progress(f"answer {own}" + (f" ({run + 1})" if run else ""), done, total),
         w.prices(parts.ws),
         portions=asked.portions,
     )
 
 
-def _decide(ws: Workspace, measured: Sequence[Measured], asked: Asked) -> Verdict:
+def _decide(each: Mapping[str, Parts], measured: Sequence[Measured], asked: Asked) -> Verdict:
     from rung.measure.bootstrap import clusters_of
     from rung.measure.verdict import decide
 
@@ -300,18 +350,18 @@ def _decide(ws: Workspace, measured: Sequence[Measured], asked: Asked) -> Verdic
         reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
         raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
     scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
-    summaries, clusters = [m.summary for m in measured], clusters_of(asked.cases)
-    return decide(summaries, scores, clusters, w.limits(ws), _away(ws), ws.config.project.seed, asked.known)
+    summaries, clusters, ws = [m.summary for m in measured], clusters_of(asked.cases), next(iter(each.values())).ws
+    return decide(summaries, scores, clusters, w.limits(ws), _away(each), ws.config.project.seed, asked.known)
 
 
-def _facts(parts: Parts, skipped: int) -> dict[str, str]:
+def _facts(each: Sequence[Parts], skipped: int) -> dict[str, str]:
     from importlib.metadata import version
     from platform import machine, python_version
 
-    ws = parts.ws
+    parts, ws = each[0], each[0].ws
     facts = {
         "project": ws.config.project.name,
-        "model": f"{ws.config.model.name} ({_model(parts, 'base')[0].id})",
+        "model": "; ".join(f"{one.ws.config.model.name} ({_model(one, 'base')[0].id})" for one in each),
         "documents": f"{len(parts.knowledge.documents()) if parts.knowledge else 0} read, {skipped} skipped",
         "knowledge": parts.knowledge.version if parts.knowledge else "none",
         "search": mode(ws, parts.knowledge) if parts.knowledge else "none",
@@ -326,10 +376,15 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
 
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
-    config = ws.config.model_dump(
-        mode="json",
-        exclude={"limits": True, "prices": True, "project": {"bar", "rungs", "margin", "repeat"}, "tuning": {"general", "forgetting"}},
-    )
+    apart: dict[str, Any] = {
+        "limits": True,
+        "prices": True,
+        "models": True,
+        "judge": True,
+        "project": {"bar", "rungs", "margin", "repeat"},
+        "tuning": {"general", "forgetting"},
+    }
+    config = ws.config.model_dump(mode="json", exclude=apart)  # what changes no answer, and models, which facts name by their weights
     made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
@@ -343,6 +398,7 @@ def as_json(done: Climb) -> dict[str, object]:
         "facts": done.facts,
         "seconds": {stage: round(seconds, 2) for stage, seconds in done.seconds.items()},
         "skipped": [{"document": path, "reason": reason} for path, reason in done.skipped],
+        "models": done.models,
         "folder": str(done.folder),
     }
 
@@ -356,24 +412,6 @@ def _write(done: Climb) -> None:
             write_lines(done.folder / m.summary.name / LOSSES, m.losses)
     write_lines(done.folder / CASES, [asdict(case) for case in done.cases])
     write_whole(done.folder / CLIMB, json.dumps(as_json(done), indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-
-
-def as_report(done: Climb) -> Report:
-    """The climb as the report wing takes it."""
-    from rung.report.html import Report, RungReport
-
-    rungs = [RungReport(m.summary, m.answers, m.scores, m.losses) for m in done.rungs]
-    made = time.strftime("%d %B %Y", time.localtime((done.folder / CLIMB).stat().st_mtime))
-    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts)
-
-
-def report(done: Climb) -> Path:
-    """Write the climb's HTML report and return its path."""
-    from rung.report.html import write_html
-
-    path = done.folder / "report.html"
-    write_html(as_report(done), path)
-    return path
 
 
 def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach:

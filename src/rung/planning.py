@@ -6,24 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rung.approach.ladder import check_rungs, rungs_of
+from rung.approach.ladder import SPECIALISTS, check_rungs, rungs_of
 from rung.errors import DataError
 from rung.measure.looks import WEIGHTS
 from rung.measure.plan import ALPHA, DIFFERENCES, POWERS, Plan, Variation, assumed, measured, plan
 from rung.runs import climb_of
 from rung.workspace import workspace as w
+from rung.workspace.bases import bases
 from rung.workspace.workspace import Workspace
 
 LAST = "last"
 
 
-def planned(ws: Workspace, rungs: Sequence[str] = (), differences: Sequence[float] = (), run: str = "") -> Plan:
-    """The plan for the project's rungs and cases, with the variance of `run`; by default of the last climb, if there is one."""
+def planned(ws: Workspace, rungs: Sequence[str] = (), differences: Sequence[float] = (), run: str = "", models: Sequence[str] = ()) -> Plan:
+    """The plan for the project's rungs, models and cases, with the variance of `run`; by default of the last climb, if there is one."""
     from rung.measure.bootstrap import clusters_of
 
     check_rungs(rungs)
     project, cases = ws.config.project, w.cases(ws)
-    number = len(set(rungs or project.rungs or rungs_of(project.task)))
+    chosen, based = set(rungs or project.rungs or rungs_of(project.task)), bases(ws, models)
+    number = sum(1 if name in SPECIALISTS else len(based) for name in chosen)
     alpha = ALPHA * WEIGHTS[-1] if project.stop_early else ALPHA
     return plan(number, len(cases), len(set(clusters_of(cases).values())), _variation(ws, run), differences or DIFFERENCES, alpha)
 
@@ -42,12 +44,18 @@ def _variation(ws: Workspace, run: str) -> Variation:
 
 
 def plan_and_show(
-    folder: Path, rungs: Sequence[str], differences: Sequence[float], run: str, as_json: bool, changes: Mapping[str, object]
+    folder: Path,
+    rungs: Sequence[str],
+    differences: Sequence[float],
+    run: str,
+    as_json: bool,
+    changes: Mapping[str, object],
+    models: Sequence[str] = (),
 ) -> None:
     """Print the plan as a table, or as one JSON object."""
     from rung.show import print_json
 
-    told = planned(w.with_project(w.open_workspace(folder), changes), rungs, differences, run)
+    told = planned(w.with_project(w.open_workspace(folder), changes), rungs, differences, run, models)
     print_json(asdict(told)) if as_json else _show(told)
 
 

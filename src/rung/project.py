@@ -73,23 +73,28 @@ class Project:
             raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
         return synced[1]
 
-    def ask(self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = (), history: Messages = ()) -> Answer:
+    def ask(
+        self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = (), history: Messages = (), model: str = ""
+    ) -> Answer:
         """One answer with its sources, citations, tokens and seconds, as far as the user may read and the conditions hold.
 
-        `history` holds the turns of the chat before the question, oldest first: {"role": "user", "content": "..."}, and so on.
+        `history` holds the turns of the chat before the question, oldest first: {"role": "user", "content": "..."}, and so
+        on. `model` is one of several base models, by its short name or as rung.toml names it.
         """
-        *_, answer = self.stream(question, rung, user, where, history)
+        *_, answer = self.stream(question, rung, user, where, history, model)
         assert isinstance(answer, Answer), "the last piece of a stream"
         return answer
 
     def stream(
-        self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = (), history: Messages = ()
+        self, question: str, rung: str = "rag", user: str = "", where: Sequence[str] = (), history: Messages = (), model: str = ""
     ) -> Iterator[str | Answer]:
         """The answer's text in pieces as it comes, the Answer last."""
         from rung.approach.approach import answer_stream
         from rung.climb import open_rung
+        from rung.workspace.bases import answering_by
 
-        return answer_stream(open_rung(open_workspace(self.folder, user, where), rung, self.progress), question, history)
+        ws = answering_by(open_workspace(self.folder, user, where), model)
+        return answer_stream(open_rung(ws, rung, self.progress), question, history)
 
     def explain(self, question: str, k: int | None = None, user: str = "", where: Sequence[str] = ()) -> Explanation:
         """Why each passage is found for the question, or not: its ranks, scores and the reason. ConfigError without documents."""
@@ -117,17 +122,26 @@ class Project:
         return tune_embedder(self.workspace, self.progress)
 
     def climb(
-        self, rungs: Sequence[str] = (), workers: int | None = None, *, stop_early: bool | None = None, repeat: int | None = None
+        self,
+        rungs: Sequence[str] = (),
+        workers: int | None = None,
+        *,
+        models: Sequence[str] = (),
+        stop_early: bool | None = None,
+        repeat: int | None = None,
     ) -> Climb:
         """Measure the rungs (all that apply, unless some are named), decide, and write the report into `Climb.folder`.
 
-        `stop_early` and `repeat` take the place of those under [project].
+        `models` are several base models, by short name or as rung.toml names them. `stop_early` and `repeat` take the place
+        of those under [project].
         """
-        from rung.climb import climb, report
+        from rung.climb import climb
+        from rung.reporting import report
         from rung.workspace.workspace import with_project
 
-        done = climb(with_project(self.workspace, {"stop_early": stop_early, "repeat": repeat}), self.progress, rungs, workers)
-        report(done)
+        ws = with_project(self.workspace, {"stop_early": stop_early, "repeat": repeat})
+        done = climb(ws, self.progress, rungs, workers, models=models)
+        report(ws, done)
         return done
 
     def plan(self, rungs: Sequence[str] = (), differences: Sequence[float] = ()) -> Plan:

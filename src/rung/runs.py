@@ -43,7 +43,7 @@ def _read(folder: Path) -> Climb:
     cases = tuple(case_from_json(row) for row in lines_of(folder / CASES))
     rungs = tuple(_rung(folder, row, cases) for row in told["rungs"])
     skipped = tuple((row["document"], row["reason"]) for row in told["skipped"])
-    return Climb(verdict_from_json(told["verdict"]), rungs, cases, folder, told["facts"], told["seconds"], skipped)
+    return Climb(verdict_from_json(told["verdict"]), rungs, cases, folder, told["facts"], told["seconds"], skipped, told.get("models", {}))
 
 
 def _rung(folder: Path, row: dict[str, Json], cases: tuple[Case, ...]) -> Measured:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, RungError
 from rung.report.terminal import counted
-from rung.workspace.workspace import Progress, open_workspace, with_project
+from rung.workspace.workspace import Progress, Workspace, open_workspace, with_project
 
 if TYPE_CHECKING:
     from rung.climb import Climb
@@ -187,35 +187,38 @@ def climb_and_show(
     user: str = "",
     at: str = "",
     changes: Mapping[str, object] | None = None,
+    models: Sequence[str] = (),
 ) -> None:
     """Climb, print the table, the time of each stage, the verdict and the report's path; `changes` are to [project]."""
     from rung import climb as climbing
 
-    started = time.perf_counter()
+    started, ws = time.perf_counter(), with_project(open_workspace(folder, user, at=at), changes or {})
     with talking(quiet=as_json) as (bar, say):
-        done = climbing.climb(with_project(open_workspace(folder, user, at=at), changes or {}), bar, rungs, workers, say)
+        done = climbing.climb(ws, bar, rungs, workers, say, models)
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
-    _show_climb(done, as_json, f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
+    _show_climb(ws, done, as_json, f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
 
 
 def report_and_show(folder: Path, as_json: bool) -> None:
     """The last climb as `rung climb` printed it; its report is written anew."""
     from rung.runs import last_climb
 
-    _show_climb(last_climb(open_workspace(folder)), as_json)
+    ws = open_workspace(folder)
+    _show_climb(ws, last_climb(ws), as_json)
 
 
-def _show_climb(done: Climb, as_json: bool, *lines: str) -> None:
+def _show_climb(ws: Workspace, done: Climb, as_json: bool, *lines: str) -> None:
     from rich.console import Console
 
     from rung import climb as climbing
     from rung.report.terminal import table
+    from rung.reporting import as_report, report
 
-    path = climbing.report(done)
+    path = report(ws, done)
     if as_json:
         print_json(climbing.as_json(done) | {"report": str(path)})
         return
-    table(climbing.as_report(done), Console())
+    table(as_report(ws, done), Console())
     if done.skipped:
         name, reason = done.skipped[0]
         print(f"{counted(len(done.skipped), 'document')} skipped, such as {name}, which {reason}; `rung check` names all")

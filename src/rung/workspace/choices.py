@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rung.approach.ladder import LADDER, SPECIALISTS
+from rung.approach.ladder import LADDER, SPECIALISTS, rung_of
 from rung.measure.repeats import told
 from rung.workspace.workspace import Workspace
 
@@ -30,7 +30,7 @@ def how_measured(
     found = {"stopped early": asked.told()} if project.stop_early else {}
     if project.repeat > 1:
         found["variance"] = "; ".join(f"{one.name}: {told(one.spread)}" for one in ran if one.spread) or GREEDY
-    return found | choices(ws, knowledge, len(examples), [one.name for one in ran])
+    return found | choices(ws, knowledge, len(examples), list(dict.fromkeys(rung_of(one.name) for one in ran)))
 
 
 def choices(ws: Workspace, knowledge: Knowledge | None, examples: int, rungs: Sequence[str]) -> dict[str, str]:

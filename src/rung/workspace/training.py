@@ -194,6 +194,12 @@ def audited(adapter: Path) -> Path:
     return adapter.with_name(f"{adapter.name}.audit.json")
 
 
+def learned(adapter: Path) -> str:
+    """What the check after a training found wrong, with what to do; "" where it learned, or where another machine trained."""
+    path = adapter / "scores.json"
+    return str(json.loads(path.read_text(encoding="utf-8")).get("why", "")) if path.exists() else ""
+
+
 @contextmanager
 def writing(adapters: Path) -> Iterator[None]:
     """Hold the one lock for training, and tell a full disk from a fault: torch and safetensors don't raise OSError for it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -343,11 +342,12 @@ def style(ws: Workspace) -> PromptStyle:
 def policy(ws: Workspace, *, measured: bool) -> Policy:
     """What happens to unsupported sentences; a measured answer is dropped from or refused as a served one is, but never marked."""
     from rung.approach.policy import Policy
+    from rung.measure.score import form_words
 
     answer = ws.config.answer
     if ws.config.project.task != "answer" or (measured and answer.unsupported == "mark"):
         return Policy()
-    return Policy(answer.unsupported, answer.refusal, tuple(sorted(set(re.findall(r"[A-Za-z]{3,}", ws.config.project.form)))))
+    return Policy(answer.unsupported, answer.refusal, form_words(ws.config.project.form))
 
 
 def entailment(ws: Workspace) -> Entailment | None:
@@ -380,4 +380,4 @@ def prices(ws: Workspace) -> Prices:
     """The price table."""
     from rung.measure.cost import Prices
 
-    return Prices(**ws.config.prices.model_dump())
+    return Prices(**ws.config.prices.model_dump(exclude={"questions_day"}))
