@@ -26,7 +26,9 @@ MAY_IMPORT = {
     "report": NOUNS | {"measure"},
     "climb": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report"},
     "runs": NOUNS | {"measure", "workspace", "climb"},
-    "project": NOUNS | {"knowledge", "approach", "workspace", "climb"},
+    "project": NOUNS
+    | {"knowledge", "approach", "measure", "workspace", "climb", "runs"}
+    | {"freshness", "diagnosing", "costs", "costing", "advice", "advising"},
     "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
     "circumstances": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb", "runs"},
     "diagnosing": NOUNS | {"knowledge", "models", "approach", "measure", "workspace", "climb", "circumstances", "report", "show"},
