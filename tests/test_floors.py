@@ -27,7 +27,9 @@ MAY_IMPORT = {
     "climb": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report"},
     "runs": NOUNS | {"measure", "workspace", "climb"},
     "reporting": NOUNS | {"costing", "costs", "measure", "workspace", "climb", "runs", "report"},
-    "project": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb", "planning", "reporting"},
+    "project": NOUNS
+    | {"knowledge", "approach", "measure", "workspace", "climb", "runs", "planning", "reporting"}
+    | {"freshness", "diagnosing", "costs", "costing", "advice", "advising"},
     "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
     "circumstances": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb", "runs", "costs", "costing"},
     "diagnosing": NOUNS | {"knowledge", "models", "approach", "measure", "workspace", "climb", "circumstances", "report", "show"},
