@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
+    "doctor": NOUNS | {"knowledge", "models", "tuning", "workspace", "show"},
     "serve": NOUNS | {"knowledge", "workspace"},
     "cli": NOUNS
     | {
@@ -54,6 +55,7 @@ MAY_IMPORT = {
         "costing",
         "diagnosing",
         "gating",
+        "doctor",
     },
     "show_data": NOUNS | {"tuning", "workspace", "report", "show"},
     "show_adapters": NOUNS | {"workspace", "report", "show"},
