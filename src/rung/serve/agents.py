@@ -13,7 +13,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from rung.errors import MissingExtra, RungError
+from rung.errors import DataError, MissingExtra, RungError
 from rung.serve.offers import Offers
 from rung.serve.refusals import Refusal
 from rung.workspace.keys import Key
@@ -24,7 +24,7 @@ from rung.workspace.workspace import open_workspace
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-    from rung.types import Answer
+    from rung.types import Answer, Passage
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -143,13 +143,10 @@ def _told(tool: Callable[P, T]) -> Callable[P, T]:
         except Refusal as error:
             raise ToolError(error.message) from None
 
-    run.__annotations__ = {name: globals().get(kind, kind) if isinstance(kind, str) else kind for name, kind in tool.__annotations__.items()}
     return run
 
 
 def _asked(text: str) -> str:
-    from rung.errors import DataError
-
     if not text.strip():
         raise DataError("the question is empty", "say what you want to know")
     return text
@@ -170,10 +167,7 @@ def _said(answer: Answer, model: str) -> Said:
     )
 
 
-def _place(passage: object) -> Place:
-    from rung.types import Passage
-
-    assert isinstance(passage, Passage)
+def _place(passage: Passage) -> Place:
     return Place(passage.document, passage.start, passage.end, passage.text, " > ".join(passage.headings))
 
 
