@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +18,14 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from rung.errors import RungError
 from rung.serve import refusals
-from rung.serve.desk import Desk
+from rung.serve.chat import chat
+from rung.serve.desk import Desk, Handler
+from rung.serve.finding import embed, rerank, search
 from rung.serve.gate import Gate
 from rung.serve.offers import Offers
+from rung.serve.openapi import openapi
 from rung.serve.refusals import Refusal
+from rung.serve.responses import respond
 from rung.workspace.store import open_store
 
 STUDIO = "rung.serve.studio"
@@ -32,7 +38,8 @@ def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[
     store = open_store(opened.ws)
     store.read("SELECT 1")
     settings = opened.ws.config.serve
-    return Desk(offers, store, Gate(settings.at_once, settings.queue), names, draining)
+    answers = ThreadPoolExecutor(settings.at_once, "answer")
+    return Desk(offers, store, Gate(settings.at_once, settings.queue), settings, answers, names, draining)
 
 
 def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
@@ -40,7 +47,7 @@ def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
     routes: list[BaseRoute] = [*_api(at), *more]
     if find_spec(STUDIO):
         routes.append(Mount("/", routes=_studio(at.offers.folder)))
-    handlers: Mapping[Any, Any] = {HTTPException: _http}
+    handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
@@ -66,13 +73,26 @@ def _api(at: Desk) -> list[BaseRoute]:
         ]
         return JSONResponse({"object": "list", "data": data})
 
-    handlers = [("GET", "/health", health), ("GET", "/ready", ready), ("GET", "/v1/models", models)]
+    async def described(request: Request) -> Response:
+        return JSONResponse(openapi())
+
+    handlers: list[tuple[str, str, Handler]] = [
+        ("GET", "/health", health), ("GET", "/ready", ready), ("GET", "/openapi.json", described), ("GET", "/v1/models", models),
+        ("POST", "/v1/chat/completions", partial(chat, at)), ("POST", "/v1/responses", partial(respond, at)),
+        ("POST", "/v1/embeddings", partial(embed, at)), ("POST", "/v1/rerank", partial(rerank, at)),
+        ("POST", "/v1/search", partial(search, at)),
+    ]  # fmt: skip
     return [Route(path, at.route(handler), methods=[method]) for method, path, handler in handlers]
 
 
 def _studio(folder: Path) -> Sequence[BaseRoute]:
     made = import_module(STUDIO).studio(folder)
     return list(made.routes) if isinstance(made, Starlette) else list(made)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """What nobody foresaw: the traceback is on stderr, the client is told no more."""
+    return refusals.response(Refusal(500, "the server has a fault; its log says more", "internal_error"))
 
 
 async def _http(request: Request, error: Exception) -> Response:

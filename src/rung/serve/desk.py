@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from rung.config import ServeConfig
 from rung.errors import RungError
 from rung.serve.gate import Gate
 from rung.serve.offers import Offers
@@ -37,6 +37,8 @@ class Desk:
     offers: Offers
     store: Store
     gate: Gate
+    settings: ServeConfig
+    answers: ThreadPoolExecutor
     names: frozenset[str] = frozenset()
     draining: Callable[[], bool] = lambda: False
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "serve"))  # for what is no answer
@@ -63,13 +65,18 @@ class Desk:
             raise Refusal(403, f"this needs a key with the role '{role}'", "insufficient_permissions")
         return key
 
+    def lists_on(self) -> bool:
+        """Whether access lists keep documents apart."""
+        opened = self.offers.opened
+        return opened is None or opened.ws.config.access.on
+
     def _looked_up(self, text: str) -> Key | None:
         if text and (key := key_of(self.store, text)):
             return key
         return NOBODY if self.names and not any_key(self.store) else None
 
     def route(self, handler: Handler) -> Handler:
-        """The handler with every error told in OpenAI's form; what nobody foresaw is a traceback on stderr and a bare 500."""
+        """The handler with every error that was foreseen told in OpenAI's form."""
 
         async def told(request: Request) -> Response:
             try:
@@ -81,9 +88,6 @@ class Desk:
                 return response(refusal_of(error))
             except ClientDisconnect:
                 return Response(status_code=400)
-            except Exception:  # noqa: BLE001
-                traceback.print_exc()
-                return response(Refusal(500, "the server has a fault; its log says more", "internal_error"))
 
         return told
 
