@@ -155,6 +155,21 @@ def _clean_records(ws: Workspace, asked: Request, whole: Plan) -> None:
     shutil.rmtree(ws.home / "freshness", ignore_errors=True)  # a replay of the documents' past, made anew when it is asked for
     if asked.subject and (ws.home / "catalogue.sqlite").exists():
         redact(ws.home, sought.said_in, f"forgotten (request {asked.id})")
+    _clean_trail(ws, asked, sought)
+
+
+def _clean_trail(ws: Workspace, asked: Request, sought: Sought) -> None:
+    """Out of the audit log go the texts of questions and answers that named it or were answered from its passages."""
+    from rung.workspace.store import open_store
+    from rung.workspace.trail import Entry, erase
+
+    def gone(entry: Entry) -> bool:
+        content = {name: value for name, value in (entry.content or {}).items() if name != "salt"}
+        return sought.named_in(content) or not sought.documents.isdisjoint((entry.content or {}).get("documents", ()))
+
+    store = open_store(ws)
+    erase(store, gone, labels.who(), {"request": asked.id})
+    store.shrink()
 
 
 def _clean_models(ws: Workspace, asked: Request, whole: Plan) -> None:
@@ -181,7 +196,8 @@ def _retrain(ws: Workspace, whole: Plan, progress: Progress) -> dict[str, str]:
         for label in {one.label for one in moves(ws.home)}:
             stood = standing(ws.home, label)
             if stood and stood.adapter == name:
-                move(ws.home, stood, label, folder.name, "retrain", stood.rung, labels.who(), "trained again without what was forgotten")
+                why = "trained again without what was forgotten"
+                labels.acted(ws, move(ws.home, stood, label, folder.name, "retrain", stood.rung, labels.who(), why))
     return made
 
 
