@@ -49,7 +49,9 @@ def write_project(folder: Path, model: str = "bundled:reader", more: str = "", d
 def served(folder: Path, key: str = "", *words: str) -> Iterator[Served]:
     """The command in a process of its own, at a port that was free, until the block ends."""
     command = [sys.executable, "-m", "rung", "serve", str(folder), "--port", "0", *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     try:
         assert process.stdout
         line = process.stdout.readline()

@@ -110,7 +110,7 @@ def _name(kind: str) -> str:
 def _output(answer: Answer, message: str) -> list[dict[str, Any]]:
     text = _message(message, "completed", [_part(answer.text, [told.flat(one) for one in told.marked(answer)])])
     calls = [
-        {"id": _name("fc"), "type": "function_call", "status": "completed", "call_id": call["id"], **call["function"]}
+        {"id": f"fc_{call['id']}", "type": "function_call", "status": "completed", "call_id": call["id"], **call["function"]}
         for call in answer.calls
     ]
     return [*([text] if answer.text or not calls else []), *calls]

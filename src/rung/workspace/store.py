@@ -95,7 +95,7 @@ class Store:
         return done
 
     def _run(self, sql: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        done = self.held.execute(sql.replace("?", "%s") if self.postgres else sql, tuple(given))
+        done = self.held.execute(sql.replace("%", "%%").replace("?", "%s") if self.postgres else sql, tuple(given))
         return list(done.fetchall()) if done.description else []
 
     def _open(self) -> None:
