@@ -10,12 +10,13 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from rung.serve import refusals, told
 from rung.serve.chat import STREAM, begun, event, question, spoken, text_of, whole
-from rung.serve.desk import Desk, sent
+from rung.serve.desk import Desk, misread, sent
 from rung.serve.refusals import Refusal
 from rung.serve.running import Piece, Question, answering
 from rung.serve.schemas import ChatRequest, Item, NamedResponseTool, ResponseRequest
@@ -58,7 +59,10 @@ def asked(wanted: ResponseRequest) -> Question:
         "tool_choice": choice,
         "response_format": {"type": kind.type, **schema} if kind else None,
     }
-    return question(ChatRequest.model_validate({name: value for name, value in told_.items() if value is not None}))
+    try:
+        return question(ChatRequest.model_validate({name: value for name, value in told_.items() if value is not None}))
+    except ValidationError as error:
+        raise misread(error) from None
 
 
 def _turn(item: Item) -> dict[str, Any]:

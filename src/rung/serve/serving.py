@@ -72,6 +72,7 @@ def _answer(folder: Path, host: str, opened: socket, drain: float, *, say: bool)
     ending.append(uvicorn.Server(config))
     if say:
         print(f"serving on {url(host, opened)}", flush=True)
+    signal.signal(signal.SIGTERM, lambda number, frame: None)  # uvicorn stops in order at one, and then sends it to us again
     if syncing:
         syncing.start()
     try:
