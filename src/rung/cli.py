@@ -285,11 +285,15 @@ def advise(
 
 
 @app.command(epilog="Example: `rung doctor shop`")
-def doctor(folder: Folder = Path(), as_json: AsJson = False) -> None:
+def doctor(
+    folder: Folder = Path(),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port that `rung serve` is to take.")] = 8321,
+    as_json: AsJson = False,
+) -> None:
     """Check the installation and the project: what is there, what is missing, and how to get it. Exits 1 where something is wrong."""
     from rung.doctor import doctor_and_show
 
-    if not doctor_and_show(folder, as_json):
+    if not doctor_and_show(folder, port, as_json):
         raise typer.Exit(1)
 
 

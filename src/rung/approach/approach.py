@@ -94,9 +94,7 @@ def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
         generation_seconds=reply.seconds + asked.query.seconds,
         sentences=sentences,
         confidence=reply.confidence,
-        made_by=made | {"approach": _named(made)}
-        | _adapter(approach.model)
-        | {f"live {name}": told for name, told in asked.live.items()},
+        made_by=made | {"approach": _named(made)} | _adapter(approach.model) | {f"live {name}": told for name, told in asked.live.items()},
         query="" if asked.query.text == asked.question else asked.query.text,
         finish=reply.finish,
         calls=reply.calls,
