@@ -45,7 +45,8 @@ MAY_IMPORT = {
     | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "reporting", "climb", "runs", "freshness"},
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
-    "serve": NOUNS | {"knowledge", "workspace"},
+    "doctor": NOUNS | {"knowledge", "models", "tuning", "workspace", "show"},
+    "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "climb"},
     "cli": NOUNS
     | {
         "workspace",
@@ -56,6 +57,7 @@ MAY_IMPORT = {
         "show_training",
         "cli_adapters",
         "cli_judge",
+        "cli_serve",
         "answering",
         "serve",
         "advising",
@@ -63,10 +65,13 @@ MAY_IMPORT = {
         "diagnosing",
         "gating",
         "planning",
+        "doctor",
     },
     "show_data": NOUNS | {"tuning", "workspace", "report", "show"},
     "show_adapters": NOUNS | {"workspace", "report", "show"},
     "cli_adapters": NOUNS | {"show_adapters"},
+    "show_serving": NOUNS | {"measure", "workspace", "show"},
+    "cli_serve": NOUNS | {"show_serving", "serve"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

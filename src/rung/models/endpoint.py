@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -55,12 +56,13 @@ class EndpointModel:
     url: str
     options: Options
     client: httpx.Client
+    adapter: str = ""  # the hash of the adapter that the server adds, where we had it loaded
 
     @property
     def id(self) -> str:
         """A hash of address, name and extra fields. The server may change what is behind the name without our seeing it."""
-        extra = json.dumps(self.options.extra, sort_keys=True)
-        return hashlib.sha256(f"{self.url}/{self.name}/{extra}".encode()).hexdigest()
+        told = json.dumps(self.options.extra, sort_keys=True) + self.adapter
+        return hashlib.sha256(f"{self.url}/{self.name}/{told}".encode()).hexdigest()
 
     @property
     def window(self) -> int:
@@ -74,6 +76,9 @@ class EndpointModel:
         """See the protocol. An error ends the call: requests that have not begun are dropped. Raises EndpointError."""
         events: SimpleQueue[Event] = SimpleQueue()
         gone = threading.Event()
+        if len(prompts) == 1:  # needs no threads
+            yield from ((0, item) for item in _ask(self, prompts[0], settings, gone))
+            return
         waiting = len(prompts)
         pool = ThreadPoolExecutor(max_workers=self.options.concurrency, thread_name_prefix="endpoint")
         try:
@@ -130,29 +135,37 @@ def _report(number: int, events: SimpleQueue[Event], asked: Future[None]) -> Non
 def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threading.Event) -> Iterator[str | Reply]:
     """Pieces, then the reply. Tried again only as long as no piece has been handed out."""
     body = _body(model, prompt, settings)
-    random = Random(f"{settings.seed}/{body}")
     for attempt in range(model.options.retries + 1):
         begun, reading = time.perf_counter(), Reading()
         try:
-            with model.client.stream("POST", f"{model.url}/chat/completions", json=body, headers=_headers(model)) as response:
+            with model.client.stream("POST", f"{model.url}/chat/completions", json=body, headers=headers(model)) as response:
                 if response.status_code in _AGAIN and attempt < model.options.retries:
-                    wait = _wait(response.headers.get("retry-after", ""), attempt, model.options.backoff, random)
+                    wait = _wait(response.headers.get("retry-after", ""), attempt, model.options.backoff, f"{settings.seed}/{body}")
                 else:
-                    yield from _answer(model, response, reading, gone)
+                    lines = response.iter_lines()
+                    yield from _answer(model, response, lines, reading, gone)
                     yield _reply(model, prompt, reading, time.perf_counter() - begun)
+                    _exhaust(lines)
                     return
         except httpx.TransportError as error:
             if reading.text or attempt == model.options.retries:
                 raise _unreachable(model, error, bool(reading.text)) from error
-            wait = _wait("", attempt, model.options.backoff, random)
+            wait = _wait("", attempt, model.options.backoff, f"{settings.seed}/{body}")
         if gone.wait(wait):
             return
 
 
-def _answer(model: EndpointModel, response: httpx.Response, reading: Reading, gone: threading.Event) -> Iterator[str]:
+def _exhaust(lines: Iterator[str]) -> None:
+    """A response that was read to its end leaves a connection that the next request can use."""
+    with suppress(httpx.TransportError):
+        for _ in lines:
+            pass
+
+
+def _answer(model: EndpointModel, response: httpx.Response, lines: Iterator[str], reading: Reading, gone: threading.Event) -> Iterator[str]:
     if response.status_code != 200:
         raise _refused(model, response.status_code, response.read().decode("utf-8", "replace"))
-    for piece in read_events(response.iter_lines(), reading, model.url):
+    for piece in read_events(lines, reading, model.url):
         if gone.is_set():
             return
         yield piece
@@ -174,7 +187,8 @@ def _body(model: EndpointModel, prompt: Messages, settings: Settings) -> dict[st
     return body | model.options.extra
 
 
-def _headers(model: EndpointModel) -> dict[str, str]:
+def headers(model: EndpointModel) -> dict[str, str]:
+    """The API key as the server takes it, read from the environment now. EndpointError where it is not set."""
     name = model.options.key_env
     if not name:
         return {}
@@ -187,14 +201,15 @@ def _headers(model: EndpointModel) -> dict[str, str]:
 def _reply(model: EndpointModel, prompt: Messages, reading: Reading, seconds: float) -> Reply:
     """With the server's own token counts, or estimates where it sends none."""
     usage = reading.usage or Usage(model.count(prompt), -(-len(reading.text.encode()) // 4))
-    return Reply(reading.text, usage, seconds, "length" if reading.finish == "length" else "stop")
+    finish = reading.finish if reading.finish in ("length", "tool_calls") else "stop"
+    return Reply(reading.text, usage, seconds, finish, calls=tuple(reading.calls))
 
 
-def _wait(asked: str, attempt: int, backoff: float, random: Random) -> float:
+def _wait(asked: str, attempt: int, backoff: float, seed: str) -> float:
     """Seconds: what the server asked for, else exponential backoff with full jitter in its upper half."""
     if asked.strip().replace(".", "", 1).isdigit():
         return min(float(asked), _LONGEST_WAIT)
-    return min(backoff * 2.0**attempt * (0.5 + random.random() / 2), _LONGEST_WAIT)
+    return min(backoff * 2.0**attempt * (0.5 + Random(f"{seed}/{attempt}").random() / 2), _LONGEST_WAIT)
 
 
 def _unreachable(model: EndpointModel, error: httpx.TransportError, broken: bool) -> EndpointError:

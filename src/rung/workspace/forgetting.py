@@ -25,8 +25,10 @@ from rung.workspace import workspace as w
 from rung.workspace.catalogue import redact
 from rung.workspace.ignoring import ignore, ignored
 from rung.workspace.retraining import retrained
+from rung.workspace.store import open_store
 from rung.workspace.to_forget import Plan, Request, certificate, held, journal, lies, logs, plan, specialists, states
 from rung.workspace.traces import Rows, Sought, drop_rows, folded, mentions, raw_mentions, rows_of, rows_with
+from rung.workspace.trail import entries, erase, names
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -168,6 +170,15 @@ def _clean_records(ws: Workspace, asked: Request, whole: Plan) -> None:
     shutil.rmtree(ws.home / "freshness", ignore_errors=True)  # a replay of the documents' past, made anew when it is asked for
     if asked.subject and (ws.home / "catalogue.sqlite").exists():
         redact(ws.home, sought.said_in, f"forgotten (request {asked.id})")
+    _clean_trail(ws, asked, sought)
+
+
+def _clean_trail(ws: Workspace, asked: Request, sought: Sought) -> None:
+    """Out of the audit log go the texts of questions and answers that named it or were answered from its passages."""
+    store = open_store(ws)
+    erase(store, lambda entry: names(entry, sought), labels.who(), {"request": asked.id})
+    store.shrink()
+    store.close()
 
 
 def _clean_models(ws: Workspace, asked: Request, whole: Plan) -> None:
@@ -192,6 +203,7 @@ def _certify(ws: Workspace, asked: Request, whole: Plan) -> Certificate:
         ),
         "files of the project's own records that hold their words": len(raw_mentions(ws.home, whole.probes, sought, APART)),
         "rows of cases and examples": sum(len(rows_with(path, sought).rows) for path in rows_of(ws)),
+        "questions and answers in the audit log": sum(names(one, sought) for one in entries(open_store(ws))),
         "runs and logs": sum(mentions(one, sought) for one in [*logs(ws), *(p for p in ws.home.glob("runs/**/*") if p.is_file())]),
         "adapters that learned from it and are not blocked": sum(
             not labels.blocked(folder) for folder in finished(labels.adapters_home(ws)) if folder.name in whole.adapters

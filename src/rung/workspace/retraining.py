@@ -44,7 +44,8 @@ def _adapters(ws: Workspace, adapters: Sequence[str], progress: Progress) -> dic
         for label in {one.label for one in moves(ws.home)}:
             stood = standing(ws.home, label)
             if stood and stood.adapter == name:
-                move(ws.home, stood, label, folder.name, "retrain", stood.rung, labels.who(), "trained again without what was forgotten")
+                why = "trained again without what was forgotten"
+                labels.acted(ws, move(ws.home, stood, label, folder.name, "retrain", stood.rung, labels.who(), why))
     return made
 
 
