@@ -24,15 +24,16 @@ MAY_IMPORT = {
     "measure": NOUNS | {"approach"},
     "workspace": NOUNS | {"knowledge", "models", "approach", "tuning", "measure"},
     "report": NOUNS | {"approach", "costs", "measure"},
-    "climb": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report"},
+    "parts": NOUNS | {"knowledge", "models", "approach", "workspace"},
+    "climb": NOUNS | {"models", "approach", "measure", "workspace", "parts"},
     "runs": NOUNS | {"measure", "workspace", "climb"},
     "reporting": NOUNS | {"costing", "costs", "measure", "workspace", "climb", "runs", "report"},
     "project": NOUNS
-    | {"knowledge", "approach", "measure", "workspace", "climb", "runs", "planning", "reporting"}
+    | {"knowledge", "approach", "measure", "workspace", "parts", "climb", "runs", "planning", "reporting"}
     | {"freshness", "diagnosing", "costs", "costing", "advice", "advising"},
-    "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb"},
-    "circumstances": NOUNS | {"knowledge", "approach", "measure", "workspace", "climb", "runs", "costs", "costing"},
-    "diagnosing": NOUNS | {"knowledge", "models", "approach", "measure", "workspace", "climb", "circumstances", "report", "show"},
+    "freshness": NOUNS | {"knowledge", "approach", "measure", "workspace", "parts"},
+    "circumstances": NOUNS | {"knowledge", "approach", "measure", "workspace", "parts", "climb", "runs", "costs", "costing"},
+    "diagnosing": NOUNS | {"knowledge", "models", "approach", "measure", "workspace", "parts", "circumstances", "report", "show"},
     "planning": NOUNS | {"approach", "measure", "workspace", "runs", "show"},
     "judging": NOUNS | {"models", "measure", "workspace", "climb", "runs", "report", "reporting", "show"},
     "cli_judge": NOUNS | {"judging"},
@@ -44,9 +45,9 @@ MAY_IMPORT = {
     "show": NOUNS
     | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "reporting", "climb", "runs", "freshness"},
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
-    "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
+    "answering": NOUNS | {"knowledge", "approach", "workspace", "parts", "show"},
     "doctor": NOUNS | {"knowledge", "models", "tuning", "workspace", "show"},
-    "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "climb"},
+    "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "parts"},
     "cli": NOUNS
     | {
         "workspace",

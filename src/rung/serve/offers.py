@@ -16,8 +16,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rung.approach.ladder import LADDER, SPECIALISTS, rungs_of
-from rung.climb import Parts, approach, named_adapter, unavailable
 from rung.errors import KnowledgeError, RungError
+from rung.parts import Parts, approach, named_adapter, unavailable
 from rung.serve.refusals import Refusal
 from rung.workspace import labels
 from rung.workspace import workspace as w
