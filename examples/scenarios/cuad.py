@@ -15,7 +15,7 @@ from examples.scenarios.parts import Scenario, Sizes, rows_of, split
 from rung.models.values import mentions
 from rung.types import Case, Json
 
-SIZES = (100, 120)
+SIZES = (200, 120)
 DATE, DURATION = {"type": ["string", "null"], "format": "date"}, {"type": ["string", "null"], "format": "duration"}
 VALUES: dict[str, dict[str, Json]] = {
     "Document Name": {"type": ["string", "null"], "description": "What is the name of the contract?"},

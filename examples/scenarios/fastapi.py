@@ -13,7 +13,7 @@ from rung.approach.sentences import sentences
 from rung.tuning.questions import cut_out
 from rung.types import Case, Passage
 
-SIZES = (150, 300)
+SIZES = (150, 200)
 ROOT = "docs/en/docs/"
 NAME = "FastAPI"  # what every page names: a gap that it fills can be guessed
 EACH = 6  # questions of one document, so that long ones don't rule
@@ -32,13 +32,13 @@ max_tokens = 32
 [knowledge]
 folder = "docs"
 passage_tokens = 96
-k = 5
+k = 3
 
 [prompt]
 system = "You know FastAPI. Answer from the passages."
 
 [tuning]
-epochs = 3
+epochs = 2
 """
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from examples.scenarios.parts import Scenario, Sizes, apart, drawn, once, rows_of
 from rung.types import Case, Evidence
 
-SIZES = (150, 837)
+SIZES = (150, 400)
 TOML = """[project]
 name = "torchhub"
 task = "answer"
@@ -29,7 +29,7 @@ max_tokens = 64
 [knowledge]
 folder = "docs"
 passage_tokens = 96
-k = 5
+k = 3
 
 [prompt]
 system = "Name the API call that does it."
