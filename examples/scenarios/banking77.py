@@ -18,7 +18,7 @@ cases = "cases.jsonl"
 examples = "examples.jsonl"
 labels = "labels.json"
 bar = 0.8
-rungs = ["knn", "encoder", "prompt", "few-shot", "tuned"]
+rungs = ["knn", "encoder", "prompt", "few-shot"]
 
 [model]
 name = "bundled:tiny"
@@ -30,10 +30,6 @@ folder = ""
 [prompt]
 system = "Which matter is the question about?"
 shots = 6
-
-[tuning]
-epochs = 2
-learning_rate = 0.002
 """
 
 

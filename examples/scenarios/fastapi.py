@@ -23,22 +23,16 @@ task = "answer"
 cases = "cases.jsonl"
 examples = "examples.jsonl"
 bar = 0.8
-rungs = ["prompt", "few-shot", "rag", "tuned", "hybrid", "raft"]
 
 [model]
-name = "bundled:tiny"
-max_tokens = 32
+name = "bundled:reader"
 
 [knowledge]
 folder = "docs"
-passage_tokens = 96
-k = 3
+k = 5
 
 [prompt]
 system = "You know FastAPI. Answer from the passages."
-
-[tuning]
-epochs = 2
 """
 
 

@@ -13,14 +13,14 @@ from typing import Any
 from examples.scenarios.parts import Scenario, Sizes, apart, drawn, once, rows_of
 from rung.types import Case, Evidence
 
-SIZES = (150, 400)
+SIZES = (150, 300)
 TOML = """[project]
 name = "torchhub"
 task = "answer"
 cases = "cases.jsonl"
 examples = "examples.jsonl"
 bar = 0.8
-rungs = ["prompt", "few-shot", "rag", "tuned", "hybrid", "raft"]
+rungs = ["prompt", "rag", "tuned", "raft"]
 
 [model]
 name = "bundled:tiny"

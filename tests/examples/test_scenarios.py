@@ -14,7 +14,6 @@ from rung.measure.cases import read_cases
 from rung.types import Case
 from rung.workspace.check import check_project
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
 PUBLISHED = {"fastapi": "fastapi_docs", "handbook": "sourcegraph_handbook", "tatqa": "tatqa_dev"}
 
 
@@ -62,8 +61,8 @@ def test_a_tiny_set_becomes_a_project(tiny: tuple[str, Path], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "cuad" else ()) for name in NAMES])
-def test_the_published_set_becomes_a_project(name: str, tmp_path: Path) -> None:
-    data = DATA / PUBLISHED.get(name, name)
+def test_the_published_set_becomes_a_project(name: str, tmp_path: Path, shared_data: Path) -> None:
+    data = shared_data / PUBLISHED.get(name, name)
     if not data.is_dir():
         pytest.skip(f"the published set is not at {data}")
     if name == "cuad":

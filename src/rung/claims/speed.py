@@ -26,15 +26,14 @@ def retrieval(scene: Scene) -> Finding:
 
 def classifier(scene: Scene) -> Finding:
     """The best of the trained rungs that name labels: right, and seconds at the 95th percentile."""
-    from rung.workspace.workspace import examples
+    from rung.workspace.workspace import labels
 
-    labels = len({case.text for case in (*scene.climb.cases, *examples(scene.ws))})
-    if scene.ws.config.project.task != "classify" or labels < CLASSES:
+    if scene.ws.config.project.task != "classify" or len(known := labels(scene.ws)) < CLASSES:
         return unmeasured(f"it takes a classify project with {CLASSES} labels or more")
     if not (ran := scene.ran("encoder", "tuned")):
         return unmeasured("neither encoder nor tuned was climbed")
     one = max(ran.values(), key=lambda found: found.summary.primary.estimate)
-    right = judged(f"{one.summary.name} right {share(one.summary.primary)} over {labels} labels", one.summary.primary, ACCURATE, 1.0)
+    right = judged(f"{one.summary.name} right {share(one.summary.primary)} over {len(known)} labels", one.summary.primary, ACCURATE, 1.0)
     slow = one.summary.seconds_p95
     return both(right, Finding("held" if slow < FAST else "did not hold", f"{1000 * slow:.0f} ms at the 95th percentile"))
 
