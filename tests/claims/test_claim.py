@@ -52,7 +52,9 @@ def measured(name: str, parts: list[Mapping[str, float]], seconds: float = 0.01,
 
 def scene(ws: Workspace, *rungs: Measured, number: int = 60) -> Scene:
     verdict = Verdict("", "", (), {})
-    return Scene(ws, Climb(verdict, rungs, cases(number), ws.folder, {"model": "bundled:tiny (x)", "documents": "3 read, 0 skipped"}), silent)
+    return Scene(
+        ws, Climb(verdict, rungs, cases(number), ws.folder, {"model": "bundled:tiny (x)", "documents": "3 read, 0 skipped"}), silent
+    )
 
 
 @given(st.lists(st.floats(-1, 1), min_size=4, max_size=4).map(sorted), st.booleans())

@@ -18,10 +18,11 @@ def break_even(scene: Scene) -> Finding:
     found = costs_of(scene.ws, scene.climb, None, A_DAY, None, "yes")
     crossing = next((one for one in found.crossings if (one.before, one.after) == ("rag", "tuned")), None)
     if crossing is None:
-        cost = {one.name: one.running.question for one in found.rungs}
-        if cost["tuned"] < cost["rag"]:
-            return Finding("held", "tuned is cheaper than rag at any volume")
-        return Finding("did not hold", "tuned is not cheaper than rag at any volume")
+        total = {one.name: one.total.estimate or 0.0 for one in found.rungs}
+        said = (
+            f"no crossing: in {found.months:g} months tuned costs {total['tuned']:,.0f} and rag {total['rag']:,.0f} {found.tariff.currency}"
+        )
+        return Finding("held" if total["tuned"] < total["rag"] else "did not hold", f"{said} at {A_DAY:,} a day")
     at, low, high = (None if one is None else one / DAYS for one in (crossing.volume.estimate, crossing.volume.low, crossing.volume.high))
     said = f"from {_number(at)} questions a day ({_number(low)} to {_number(high)}) over {found.months:g} months"
     if high is not None and high <= A_DAY:

@@ -57,7 +57,10 @@ def _rows(claim: Claim, scenes: Sequence[Scene], full: bool) -> Iterator[Row]:
         return
     found = [(one.ws.config.project.name, _measured(claim, one)) for one in scenes]
     told = [Row(claim, name, finding) for name, finding in found if finding.outcome != "not measured"]
-    yield from told or [Row(claim, "", found[0][1])]
+    why: dict[str, list[str]] = {}
+    for name, finding in found:
+        why.setdefault(finding.measured, []).append(name)
+    yield from told or [Row(claim, "", unmeasured("; ".join(f"{', '.join(names)}: {reason}" for reason, names in why.items())))]
 
 
 def _measured(claim: Claim, scene: Scene) -> Finding:
