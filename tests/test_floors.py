@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "advising": NOUNS | {"advice", "circumstances", "knowledge", "workspace", "runs", "show"},
     "show": NOUNS
     | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "reporting", "climb", "runs", "freshness"},
+    "claims": NOUNS | {"models", "measure", "workspace", "climb", "runs", "freshness", "costs", "costing", "show"},
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "parts", "show"},
     "doctor": NOUNS | {"knowledge", "models", "tuning", "workspace", "show"},
@@ -67,6 +68,7 @@ MAY_IMPORT = {
         "gating",
         "planning",
         "doctor",
+        "claims",
     },
     "show_data": NOUNS | {"tuning", "workspace", "report", "show"},
     "show_adapters": NOUNS | {"workspace", "report", "show"},

@@ -309,6 +309,19 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: `rung claims examples/harbor`")
+def claims(
+    folder: Annotated[Path | None, typer.Argument(help="A project; one that was never climbed is climbed first.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder of projects, all of which are measured on.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Also what climbs or trains anew: fifty passages, full fine-tuning.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Headlines of the field's guides, measured again on your own runs: what held, what did not, what can't be told here."""
+    from rung.claims.table import claims_and_show
+
+    claims_and_show(folder, data, full, as_json)
+
+
 app.add_typer(cli_adapters.app, name="adapters")
 app.add_typer(cli_judge.app, name="judge")
 app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)

@@ -48,6 +48,7 @@ class Measured:
     questions: tuple[str, ...]
     change_seconds_p50: float  # one changed document: from its bytes to a search that finds it
     rungs: tuple[Rungs, ...]
+    change_seconds: tuple[float, ...]  # of each document
 
 
 @dataclass
@@ -99,7 +100,9 @@ def measure(ws: Workspace, before: Path, cases: Path | None = None, rungs: Seque
     answered = {name: scene.answers(name, [change.before for change in changed]) for name in chosen}
     seconds = _changed_one_by_one(ws, knowledge, then, now)
     measured = tuple(_rung(scene, name, answered[name], median(seconds.values())) for name in chosen)
-    return Measured(tuple(seconds), tuple(change.before.id for change in changed), median(seconds.values()), measured)
+    return Measured(
+        tuple(seconds), tuple(change.before.id for change in changed), median(seconds.values()), measured, tuple(seconds.values())
+    )
 
 
 def _rung(scene: _Scene, name: str, before: Sequence[Answer], change_seconds: float) -> Rungs:
