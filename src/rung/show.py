@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ def talking(*, quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], 
     console = Console(stderr=True, quiet=quiet)
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal or quiet:
-        yield _lines(console), say
+        yield _telling(_lines(console)), say
         return
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=console) as bars:
@@ -52,6 +53,23 @@ def talking(*, quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], 
             bars.update(tasks[what], completed=done, total=total)
 
         yield update, say
+
+
+def _telling(shown: Progress) -> Progress:
+    """The same, and a JSON line for each step in the file that RUNG_EVENTS names, at most ten a second of each kind."""
+    path, last = os.environ.get("RUNG_EVENTS", ""), dict[str, float]()
+    if not path:
+        return shown
+
+    def update(what: str, done: int, total: int) -> None:
+        shown(what, done, total)
+        now = time.time()
+        if what not in last or done >= total or now - last[what] > 0.1:
+            last[what] = now
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"what": what, "done": done, "total": total, "at": round(now, 3)}) + "\n")
+
+    return update
 
 
 def _lines(console: Any) -> Progress:
