@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
-    "serve": NOUNS | {"knowledge", "workspace"},
+    "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "climb"},
     "cli": NOUNS
     | {
         "workspace",
@@ -48,6 +48,7 @@ MAY_IMPORT = {
         "show_data",
         "show_training",
         "cli_adapters",
+        "cli_serve",
         "answering",
         "serve",
         "advising",
@@ -58,6 +59,8 @@ MAY_IMPORT = {
     "show_data": NOUNS | {"tuning", "workspace", "report", "show"},
     "show_adapters": NOUNS | {"workspace", "report", "show"},
     "cli_adapters": NOUNS | {"show_adapters"},
+    "show_serving": NOUNS | {"measure", "workspace", "show"},
+    "cli_serve": NOUNS | {"show_serving", "serve"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

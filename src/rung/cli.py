@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rung import cli_adapters
+from rung import cli_adapters, cli_serve
 from rung.errors import RungError
 
 app = typer.Typer(
@@ -287,6 +287,9 @@ def advise(
 app.add_typer(cli_adapters.app, name="adapters")
 app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
 app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
+app.command(epilog="Example: `rung serve shop --port 8321`")(cli_serve.serve)
+app.add_typer(cli_serve.keys, name="keys")
+app.add_typer(cli_serve.audit, name="audit")
 
 
 def main() -> None:

@@ -225,6 +225,25 @@ class PricesConfig(Section):
     machine_hour: float = Field(0.0, ge=0, description="per hour of generation")
 
 
+class ServeConfig(Section):
+    """`rung serve`: where its keys and its audit log are kept, what answers, and how much of it at once."""
+
+    store: str = Field(
+        "sqlite",
+        pattern="^(sqlite|postgres:.*)$",
+        description="where keys, counts and the audit log are kept: sqlite (a file in .rung) or postgres:URL, which replicas share",
+    )
+    at_once: int = Field(64, ge=1, description="questions answered side by side")
+    queue: int = Field(128, ge=0, description="questions that may wait; more are refused with 429")
+    deadline: float = Field(120, gt=0, description="seconds for an answer, waiting included, where a request names no fewer")
+    drain: float = Field(30, ge=0, description="seconds in which answers may end after SIGTERM")
+    audit: Literal["text", "hashes"] = Field("text", description="what the audit log keeps of questions and answers")
+    engine: str = Field(
+        "", description="endpoint:<model>@<url> of a vLLM that serves the base model and loads adapters; empty for the model of [model]"
+    )
+    adapters_at: str = Field("", description="the folder .rung/adapters as the engine sees it; empty where it sees the same path")
+
+
 class Config(Section):
     """The whole of `rung.toml`."""
 
@@ -238,6 +257,7 @@ class Config(Section):
     specialist: SpecialistConfig = SpecialistConfig()
     limits: LimitsConfig = LimitsConfig()
     prices: PricesConfig = PricesConfig()
+    serve: ServeConfig = ServeConfig()
 
 
 def read_config(path: Path) -> Config:

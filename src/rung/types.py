@@ -145,13 +145,14 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model said to one prompt. `finish` is "stop" or "length"; `confidence` in [0, 1] where the model knows it."""
+    """What a model said to one prompt. `finish` is "stop", "length" or "tool_calls"; `confidence` in [0, 1] where the model knows it."""
 
     text: str
     usage: Usage
     seconds: float
     finish: str = "stop"
     confidence: float | None = None
+    calls: tuple[Json, ...] = ()  # tools that the model wants called, as a chat API writes them
 
 
 class ChatModel(Protocol):
@@ -240,6 +241,8 @@ class Answer:
     sentences: tuple[Sentence, ...] = ()  # where the policy on what is unsupported had them checked
     confidence: float | None = None  # the calibrated probability of a specialist's label
     query: str = ""  # what was searched for, where that is not the question as it was asked
+    finish: str = "stop"  # or "length", where the model was cut off
+    calls: tuple[Json, ...] = ()  # tools that the model wants called instead
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,8 @@ def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
         | _adapter(approach.model)
         | {f"live {name}": told for name, told in asked.live.items()},
         query="" if asked.query.text == asked.question else asked.query.text,
+        finish=reply.finish,
+        calls=reply.calls,
     )
 
 

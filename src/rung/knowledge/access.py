@@ -92,12 +92,12 @@ def _plain(value: Json) -> Iterator[str]:
         yield str(value)
 
 
-def viewer(user: str, lists: Lists) -> Filter:
+def viewer(user: str, lists: Lists, groups: Sequence[str] = ()) -> Filter:
     """What a user may see: what everyone may, what the user may, and what each group may that holds the user, groups within groups too.
 
-    The empty name is somebody unknown, who sees what everyone may.
+    The empty name is somebody unknown, who sees what everyone may. `groups` are more that hold the user.
     """
-    held = {EVERYONE} | ({f"user:{user}"} if user else set())
+    held = {EVERYONE, *(f"group:{name}" for name in groups)} | ({f"user:{user}"} if user else set())
     grown = True
     while grown:
         joined = {f"group:{name}" for name, members in lists.groups.items() if held & {reader(member) for member in members}}

@@ -27,14 +27,27 @@ from rung.knowledge.indexes import LAYOUT, StoredIndex, open_index
 from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
 from rung.knowledge.reading import page_at
-from rung.knowledge.state import Held, State, SyncReport, compared, read_state, write_state
+from rung.knowledge.state import Held, State, SyncReport, compared, read_state, state_stamp, write_state
 from rung.knowledge.writing import UNWRITABLE, alone, refused
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
     from rung.knowledge.cluster import Cluster
 
-__all__ = ["Knowledge", "SyncReport", "history", "legs", "narrowed", "open_knowledge", "purge", "reopened", "search", "seen", "sync"]
+__all__ = [
+    "Knowledge",
+    "SyncReport",
+    "current",
+    "history",
+    "legs",
+    "narrowed",
+    "open_knowledge",
+    "purge",
+    "reopened",
+    "search",
+    "seen",
+    "sync",
+]
 
 POOL = 100  # candidates that each leg brings to the fusion
 
@@ -56,6 +69,7 @@ class Knowledge:
     keep_days: float = 30  # how long earlier states can be opened again
     chunker: str = "structure"
     ocr: str = ""  # languages of scanned pages, where they are read
+    stamp: tuple[int, ...] = ()  # of the state's file when `current` last looked
 
     @property
     def version(self) -> str:
@@ -156,6 +170,19 @@ def purge(knowledge: Knowledge) -> None:
 def seen(knowledge: Knowledge, only: Filter) -> Knowledge:
     """The same knowledge as far as the filter lets it be seen. A view is for one question or run: it doesn't follow later syncs."""
     return replace(knowledge, only=only)
+
+
+def current(knowledge: Knowledge) -> Knowledge:
+    """The same knowledge on the state that is committed now, which another process may have made; itself where nothing changed.
+
+    What holds the one before goes on reading that.
+    """
+    stamp = state_stamp(knowledge.folder)
+    if stamp == knowledge.stamp:
+        return knowledge
+    held = replace(knowledge, stamp=stamp)
+    _refresh(held)
+    return held
 
 
 def narrowed(knowledge: Knowledge, *texts: str) -> Knowledge:

@@ -91,6 +91,15 @@ def read_state(folder: Path, file: str = FILE) -> State:
         raise KnowledgeError(f"{path} can't be read: {error}", f"delete {folder} and run `rung index`") from None
 
 
+def state_stamp(folder: Path) -> tuple[int, ...]:
+    """Differs where the state was replaced since; () where there is none."""
+    try:
+        told = (folder / FILE).stat()
+    except OSError:
+        return ()
+    return told.st_ino, told.st_mtime_ns, told.st_size
+
+
 def write_state(folder: Path, state: State) -> State:
     """Replace the state at once; as it was written. O(changed documents), and of all once in LONG. OSError where the disk refuses."""
     if len(state.changed) > LONG:

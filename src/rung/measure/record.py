@@ -52,6 +52,7 @@ def answer_from_json(value: Mapping[str, Json]) -> Answer:
             "sentences": tuple(_sentence(one) for one in value.get("sentences", ())),
             "hits": tuple(_hit(one) for one in value["hits"]),
             "usage": Usage(**value["usage"]),
+            "calls": tuple(value.get("calls", ())),
         }
     )
 

@@ -55,12 +55,13 @@ class EndpointModel:
     url: str
     options: Options
     client: httpx.Client
+    adapter: str = ""  # the hash of the adapter that the server adds, where we had it loaded
 
     @property
     def id(self) -> str:
         """A hash of address, name and extra fields. The server may change what is behind the name without our seeing it."""
-        extra = json.dumps(self.options.extra, sort_keys=True)
-        return hashlib.sha256(f"{self.url}/{self.name}/{extra}".encode()).hexdigest()
+        told = json.dumps(self.options.extra, sort_keys=True) + self.adapter
+        return hashlib.sha256(f"{self.url}/{self.name}/{told}".encode()).hexdigest()
 
     @property
     def window(self) -> int:
@@ -74,6 +75,9 @@ class EndpointModel:
         """See the protocol. An error ends the call: requests that have not begun are dropped. Raises EndpointError."""
         events: SimpleQueue[Event] = SimpleQueue()
         gone = threading.Event()
+        if len(prompts) == 1:  # needs no threads
+            yield from ((0, item) for item in _ask(self, prompts[0], settings, gone))
+            return
         waiting = len(prompts)
         pool = ThreadPoolExecutor(max_workers=self.options.concurrency, thread_name_prefix="endpoint")
         try:
@@ -134,7 +138,7 @@ def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threa
     for attempt in range(model.options.retries + 1):
         begun, reading = time.perf_counter(), Reading()
         try:
-            with model.client.stream("POST", f"{model.url}/chat/completions", json=body, headers=_headers(model)) as response:
+            with model.client.stream("POST", f"{model.url}/chat/completions", json=body, headers=headers(model)) as response:
                 if response.status_code in _AGAIN and attempt < model.options.retries:
                     wait = _wait(response.headers.get("retry-after", ""), attempt, model.options.backoff, random)
                 else:
@@ -174,7 +178,8 @@ def _body(model: EndpointModel, prompt: Messages, settings: Settings) -> dict[st
     return body | model.options.extra
 
 
-def _headers(model: EndpointModel) -> dict[str, str]:
+def headers(model: EndpointModel) -> dict[str, str]:
+    """The API key as the server takes it, read from the environment now. EndpointError where it is not set."""
     name = model.options.key_env
     if not name:
         return {}
@@ -187,7 +192,8 @@ def _headers(model: EndpointModel) -> dict[str, str]:
 def _reply(model: EndpointModel, prompt: Messages, reading: Reading, seconds: float) -> Reply:
     """With the server's own token counts, or estimates where it sends none."""
     usage = reading.usage or Usage(model.count(prompt), -(-len(reading.text.encode()) // 4))
-    return Reply(reading.text, usage, seconds, "length" if reading.finish == "length" else "stop")
+    finish = reading.finish if reading.finish in ("length", "tool_calls") else "stop"
+    return Reply(reading.text, usage, seconds, finish, calls=tuple(reading.calls))
 
 
 def _wait(asked: str, attempt: int, backoff: float, random: Random) -> float:

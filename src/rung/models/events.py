@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rung.errors import EndpointError
 from rung.types import Json, Usage
@@ -20,6 +20,7 @@ class Reading:
     text: str = ""
     finish: str = ""
     usage: Usage | None = None
+    calls: list[dict[str, Json]] = field(default_factory=list)
 
 
 def read_events(lines: Iterable[str], reading: Reading, url: str) -> Iterator[str]:
@@ -63,11 +64,24 @@ def _take(event: dict[str, Json], reading: Reading, url: str) -> str:
             return ""
         choice = event["choices"][0]
         reading.finish = choice.get("finish_reason") or reading.finish
-        piece = (choice.get("delta") or {}).get("content") or ""
+        delta = choice.get("delta") or {}
+        for part in delta.get("tool_calls") or ():
+            _called(reading, part)
+        piece = delta.get("content") or ""
         reading.text += piece
         return str(piece)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise _malformed(url, json.dumps(event)) from error
+
+
+def _called(reading: Reading, part: dict[str, Json]) -> None:
+    """A call of a tool comes in pieces, each with its number among the calls."""
+    while len(reading.calls) <= min(int(part["index"]), len(reading.calls)):
+        reading.calls.append({"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+    call, told = reading.calls[int(part["index"])], part.get("function") or {}
+    call["id"] = part.get("id") or call["id"]
+    call["function"]["name"] = told.get("name") or call["function"]["name"]
+    call["function"]["arguments"] += told.get("arguments") or ""
 
 
 def _usage(usage: dict[str, Json]) -> Usage:

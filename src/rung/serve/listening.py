@@ -33,7 +33,7 @@ def listen(folder: Path, where: str) -> None:
     host, port = address(where)
     if not token and not loopback(host):
         raise ConfigError(f"{host} can be reached by other machines, and there is no token", f"set {TOKEN}, or listen on 127.0.0.1")
-    opened = _socket(host, port)
+    opened = open_socket(host, port)
     syncing = Syncing(folder, {name: Push(folder / source.path / name) for name, source in sources.items()})
     hosts = frozenset() if token else frozenset({"localhost", "127.0.0.1", "::1", host})
     app = application(folder, sources, syncing, token, ws.config.access.metadata, hosts)
@@ -66,7 +66,8 @@ def loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _socket(host: str, port: int) -> socket.socket:
+def open_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens. ConfigError where there can be none."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)

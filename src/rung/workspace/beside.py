@@ -82,5 +82,5 @@ def _may_ask(ws: Workspace, readers: tuple[str, ...]) -> bool:
     held = w.lists(ws)
     if held is None:
         return True
-    may = viewer(ws.user, held).readers or frozenset()
+    may = viewer(ws.user, held, ws.groups).readers or frozenset()
     return not may.isdisjoint(reader(name) for name in (*readers, *held.auditors))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LABEL = re.compile(r"[a-z0-9][\w.-]*(/[\w.-]+)*", re.IGNORECASE)
 _HASH = re.compile(r"[0-9a-f]{4,64}")
+Load = Callable[[Workspace, Path], "ChatModel"]
 _LIST = "list them with `rung adapters list`"
 
 
@@ -68,11 +69,11 @@ def check_base(ws: Workspace, folder: Path) -> None:
         )
 
 
-def following(ws: Workspace, name: str) -> Callable[[], ChatModel]:
+def following(ws: Workspace, name: str, load: Load = w.base_model) -> Callable[[], ChatModel]:
     """A function that gives the model that the name means at this moment; it is to be called for every question.
 
     An adapter is read, and its files held to their sums, when the label first comes to stand on it. The one before is
-    unloaded then, but what is being answered with it is finished with it.
+    unloaded then, but what is being answered with it is finished with it. `load` makes a model of an adapter's folder.
     """
     opened: dict[str, ChatModel] = {}
 
@@ -81,7 +82,7 @@ def following(ws: Workspace, name: str) -> Callable[[], ChatModel]:
         check_adapter(folder)
         if (model := opened.get(folder.name)) is None:
             servable(ws, folder.name)
-            model = w.base_model(ws, folder)
+            model = load(ws, folder)
             for old in [*opened]:
                 _unload(opened.pop(old, None))
             opened[folder.name] = model

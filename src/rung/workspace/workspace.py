@@ -42,6 +42,7 @@ class Workspace:
     folder: Path
     config: Config
     user: str = ""  # "" is somebody unknown
+    groups: tuple[str, ...] = ()  # that the user is in, beside those of rung.toml
     where: tuple[str, ...] = ()  # conditions on the documents' metadata
     at: str = ""  # the version of the knowledge; "" is the present, brought up to date
     part: str = ""  # a folder in `home` for what must not mix with the rest
@@ -60,7 +61,7 @@ def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: 
     check_rungs(config.project.rungs)
     if user and not config.access.on:
         raise ConfigError(f"access lists are off, so nothing is kept from '{user}' or anybody else", "set on = true under [access]")
-    return Workspace(folder, config, user, tuple(where), at)
+    return Workspace(folder, config, user, where=tuple(where), at=at)
 
 
 def answering_with(ws: Workspace, adapter: str) -> Workspace:
@@ -272,7 +273,7 @@ def shown(ws: Workspace, knowledge: Knowledge, user: str) -> Knowledge:
     held = lists(ws)
     if held is None:
         return knowledge
-    only = viewer(user, held)
+    only = viewer(user, held, ws.groups if user == ws.user else ())
     return seen(knowledge, Filter(only.readers, (_still(ws, knowledge, only, held),)) if ws.at else only)
 
 

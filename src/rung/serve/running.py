@@ -1,0 +1,237 @@
+"""Runs one question in a thread of its own and hands its pieces to the event loop; who leaves stops it, and so does the deadline.
+
+What was asked and answered is in the audit log before the answer is said to be whole. It refuses to let an answer out unnoted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from starlette.requests import Request
+
+from rung.approach.approach import Approach, answer_stream
+from rung.measure.cost import cost, seconds
+from rung.serve.desk import Desk
+from rung.serve.forms import PLAIN, Form, formed
+from rung.serve.gate import gone, late
+from rung.serve.refusals import Refusal
+from rung.types import Answer, ChatModel, Message, Messages, Reply, Settings
+from rung.workspace import workspace as w
+from rung.workspace.keys import Key, Over, admitted, spend
+from rung.workspace.store import Run
+from rung.workspace.trail import append
+
+Piece = str | Answer
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a client asks, whatever API it came by. `settings` are those fields of Settings that it names."""
+
+    model: str
+    text: str
+    history: tuple[Message, ...] = ()
+    system: str = ""  # the client's own instructions, which follow the project's
+    settings: dict[str, Any] = field(default_factory=dict)
+    form: Form = PLAIN
+
+
+@dataclass(frozen=True)
+class Stoppable:
+    """A model that ends its answer at the next piece once `gone` is set: the engine behind it stops generating."""
+
+    model: ChatModel
+    gone: threading.Event
+
+    @property
+    def id(self) -> str:
+        return self.model.id
+
+    @property
+    def window(self) -> int:
+        return self.model.window
+
+    @property
+    def adapter(self) -> str:
+        return str(getattr(self.model, "adapter", ""))
+
+    def count(self, messages: Messages) -> int:
+        return self.model.count(messages)
+
+    def stream(self, prompts: Sequence[Messages], settings: Settings) -> Iterator[tuple[int, str | Reply]]:
+        pieces = self.model.stream(prompts, settings)
+        try:
+            for piece in pieces:
+                if self.gone.is_set():
+                    raise gone()
+                yield piece
+        finally:
+            if close := getattr(pieces, "close", None):
+                close()
+
+
+async def answering(at: Desk, key: Key, asked: Question, request: Request) -> AsyncGenerator[Piece, None]:
+    """Pieces of text as they come, the Answer last. Raises Refusal and RungError; closing it stops the generation."""
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+    events: asyncio.Queue[Piece | BaseException] = asyncio.Queue()
+    end = loop.time() + deadline(at, request)
+    left = loop.create_task(_left(request))
+    since = await _entered(at, left, end - loop.time())
+    timer = loop.call_at(end, events.put_nowait, late())
+    left.add_done_callback(lambda done: None if done.cancelled() else events.put_nowait(gone()))
+    put = _putting(loop, events)
+    work = loop.run_in_executor(at.answers, _answer, at, key, asked, stop, put)
+    work.add_done_callback(lambda done: _ended(at, since, done, events))
+    try:
+        while True:
+            item = await events.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+            if isinstance(item, Answer):
+                return
+    finally:
+        stop.set()
+        timer.cancel()
+        left.cancel()
+
+
+async def _entered(at: Desk, left: asyncio.Task[None], seconds: float) -> float:
+    try:
+        if at.draining():
+            raise Refusal(503, "the server is ending; ask another", "draining", retry_after=1)
+        return await at.gate.enter(left, seconds)
+    except BaseException:
+        left.cancel()
+        raise
+
+
+def deadline(at: Desk, request: Request) -> float:
+    """Seconds that this answer may take: the server's, or fewer where a header or the query says so."""
+    most = at.settings.deadline
+    told = request.headers.get("x-request-timeout") or request.query_params.get("timeout")
+    if told is None:
+        return most
+    with suppress(ValueError):
+        if 0 < (wanted := float(told)) < float("inf"):
+            return min(wanted, most)
+    raise Refusal(400, "the timeout is no number of seconds above 0", "invalid_value", "timeout")
+
+
+@asynccontextmanager
+async def left_of(request: Request) -> AsyncIterator[asyncio.Task[None]]:
+    """A task that ends when the client leaves, within the block."""
+    left = asyncio.get_running_loop().create_task(_left(request))
+    try:
+        yield left
+    finally:
+        left.cancel()
+
+
+async def _left(request: Request) -> None:
+    """Until the client closes the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _putting(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Any]) -> Callable[[Piece], None]:
+    def put(piece: Piece) -> None:
+        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            loop.call_soon_threadsafe(events.put_nowait, piece)
+
+    return put
+
+
+def _ended(at: Desk, since: float, done: asyncio.Future[None], events: asyncio.Queue[Any]) -> None:
+    """The place is given back when the thread has ended, not when the client left."""
+    at.gate.leave(since)
+    if not done.cancelled() and (error := done.exception()):
+        events.put_nowait(error)
+
+
+def _answer(at: Desk, key: Key, asked: Question, stop: threading.Event, put: Callable[[Piece], None]) -> None:
+    """In a thread: find who answers, let them, and note it."""
+    if limit := admitted(at.store, key):
+        raise over(limit)
+    started, ready = time.time(), at.offers.approach(asked.model, key)
+    ready = replace(
+        ready,
+        style=replace(ready.style, system=f"{ready.style.system}\n{asked.system}".strip()) if asked.system else ready.style,
+        settings=replace(ready.settings, **asked.settings),
+    )
+    spoken: list[str] = []
+    try:
+        with closing(_pieces(ready, asked, stop)) as pieces:
+            for piece in pieces:
+                if isinstance(piece, Answer):
+                    noted(at, key, asked, piece, "answered", started)
+                    put(piece)
+                elif stop.is_set():
+                    raise gone()
+                else:
+                    spoken.append(piece)
+                    put(piece)
+    except Refusal as refusal:
+        noted(at, key, asked, Answer(asked.text, "".join(spoken), made_by=ready.made_by), refusal.code, started)
+        raise
+
+
+def _pieces(ready: Approach, asked: Question, stop: threading.Event) -> Generator[Piece, None, None]:
+    def stoppable(model: ChatModel) -> ChatModel:
+        return Stoppable(model, stop)
+
+    if asked.form is PLAIN:
+        return _stripped(answer_stream(replace(ready, model=stoppable(ready.model)), asked.text, asked.history))
+    return _stripped(formed(ready, asked.form, asked.text, asked.history, stoppable))
+
+
+def _stripped(pieces: Iterator[Piece]) -> Generator[Piece, None, None]:
+    """Without white space before the first word, so that what was streamed is the answer's text."""
+    begun = False
+    for piece in pieces:
+        if isinstance(piece, str) and not begun:
+            piece = piece.lstrip()
+            begun = bool(piece)
+        if piece:
+            yield piece
+
+
+def noted(at: Desk, key: Key, asked: Question, answer: Answer, ended: str, started: float) -> None:
+    """One transaction: the entry in the audit log, and what the key has spent."""
+    told: dict[str, Any] = {
+        "model": asked.model,
+        "ended": ended,
+        "made_by": dict(answer.made_by),
+        "passages": [hit.passage.id for hit in answer.hits],
+        "tokens": [answer.usage.prompt, answer.usage.completion, answer.usage.cached],
+        "seconds": round(time.time() - started, 3),
+    }
+    said = {"question": asked.text, "history": list(asked.history), "system": asked.system, "answer": answer.text}
+    content = said if at.settings.audit == "text" else None
+    told |= {} if content else {name: hashlib.sha256(str(said[name]).encode()).hexdigest() for name in ("question", "answer")}
+    money = cost(answer.usage, seconds(answer), w.prices(at.offers.open().ws))
+
+    def work(run: Run) -> None:
+        append(run, "question", who(key), told, content)
+        spend(run, key, answer.usage.prompt + answer.usage.completion, money, started)
+
+    at.store.write(work)
+
+
+def who(key: Key) -> str:
+    """A key as the audit log names it."""
+    return f"key {key.id} user {key.user}".strip() if key.id else key.name
+
+
+def over(limit: Over) -> Refusal:
+    """A key has reached a limit."""
+    if limit.what == "rate":
+        return Refusal(429, "the key has asked as often as it may in a minute", "rate_limit_exceeded", retry_after=limit.seconds)
+    return Refusal(429, f"the key has used up its {limit.what} of this month", "insufficient_quota", retry_after=limit.seconds)
