@@ -46,7 +46,7 @@ def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The application over an open desk; `more` are routes of others, such as the documents that are sent."""
     routes: list[BaseRoute] = [*_api(at), *more]
     if find_spec(STUDIO):
-        routes.append(Mount("/", routes=_studio(at.offers.folder)))
+        routes.append(Mount("/", app=import_module(STUDIO).studio(at)))
     handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
     return Starlette(routes=routes, exception_handlers=handlers)
 
@@ -83,11 +83,6 @@ def _api(at: Desk) -> list[BaseRoute]:
         ("POST", "/v1/search", partial(search, at)),
     ]  # fmt: skip
     return [Route(path, at.route(handler), methods=[method]) for method, path, handler in handlers]
-
-
-def _studio(folder: Path) -> Sequence[BaseRoute]:
-    made = import_module(STUDIO).studio(folder)
-    return list(made.routes) if isinstance(made, Starlette) else list(made)
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from rung.serve.desk import Desk
 
-def studio(folder: Path) -> Starlette:
-    """The application that `rung serve` mounts at "/". ConfigError for a bad `rung.toml`, MissingExtra."""
+
+def studio(at: Desk) -> Starlette:
+    """The application that `rung serve` mounts at "/". MissingExtra where a library is not installed."""
     from rung.errors import MissingExtra
 
     try:
         from rung.serve.studio.app import application
     except ModuleNotFoundError as error:
         raise MissingExtra(f"the studio ({error.name})", "serve") from None
-    return application(folder)
+    return application(at)

@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rung.serve.desk import Desk
 from rung.serve.studio import (
     adapters,
     advice,
@@ -33,8 +34,6 @@ from rung.serve.studio import (
 )
 from rung.serve.studio.room import Room
 from rung.workspace import jobs
-from rung.workspace.store import open_store
-from rung.workspace.workspace import open_workspace
 
 HERE = Path(__file__).parent
 PAGES = (
@@ -55,16 +54,17 @@ HEADERS = {
 }
 
 
-def application(folder: Path) -> Starlette:
+def application(at: Desk) -> Starlette:
     """The pages of a project. Whoever starts the server is told on stderr how to set the first password."""
-    ws = open_workspace(folder)
     templates = Jinja2Templates(HERE / "templates")
     templates.env.filters.update(shown.FILTERS)
     templates.env.globals.update(shown.GLOBALS)
-    room = Room(folder, open_store(ws), templates)
+    room = Room(at, templates)
+    templates.env.globals["steps_of"] = lambda job: jobs.steps(room.home, job.id)
+    templates.env.globals["log_of"] = lambda job: jobs.printed(room.home, job.id, most=2000)
     if people.setup_code(room.store, room.home):
         print(f"studio: set the first password at /setup; the code is in {room.home / people.SETUP}", file=sys.stderr, flush=True)
-    jobs.follow(folder)
+    jobs.follow(room.folder)
     routes = [Mount("/static", StaticFiles(directory=HERE / "static"), name="static")]
     app = Starlette(routes=[*routes, *(one for page in PAGES for one in page.routes(room))])
     app.add_middleware(_Headers)

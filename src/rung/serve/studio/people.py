@@ -10,13 +10,13 @@ import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from rung.errors import DataError
-from rung.workspace.store import Store
+from rung.workspace.keys import Key, Role
+from rung.workspace.store import Run, Store
 
-Role = Literal["reader", "editor", "admin"]
-ROLES = cast("tuple[Role, ...]", get_args(Role))  # each may do what those before it may
+ROLES = cast("tuple[Role, ...]", get_args(Role))
 LASTS = 12 * 3600.0  # seconds of a session
 TRIES, WINDOW = 5, 300.0  # failed logins for one name within so many seconds
 SHORTEST = 10  # characters of a password
@@ -35,6 +35,11 @@ class Person:
     def may(self, role: Role) -> bool:
         """Whether their role is this one or more."""
         return ROLES.index(self.role) >= ROLES.index(role)
+
+    @property
+    def key(self) -> Key:
+        """How the API's side of the house knows them: nothing but their name, their documents and their role."""
+        return Key("", self.name, user=self.name, role=self.role)
 
 
 def hashed(password: str, salt: bytes = b"") -> str:
@@ -55,8 +60,7 @@ def put(store: Store, name: str, role: Role, password: str) -> None:
         raise DataError(f"a password has at least {SHORTEST} characters", "choose a longer one; several words are easy to remember")
     told = hashed(password)
 
-    def work(run: object) -> None:
-        assert callable(run)
+    def work(run: Run) -> None:
         run("DELETE FROM people WHERE name = ?", (name,))
         run("INSERT INTO people (name, role, hash) VALUES (?, ?, ?)", (name, role, told))
         run("DELETE FROM sessions WHERE name = ? AND local = 1", (name,))
@@ -67,8 +71,7 @@ def put(store: Store, name: str, role: Role, password: str) -> None:
 def remove(store: Store, name: str) -> None:
     """Take somebody out, and end their sessions. DataError for the last admin."""
 
-    def work(run: object) -> None:
-        assert callable(run)
+    def work(run: Run) -> None:
         if not run("SELECT 1 FROM people WHERE role = 'admin' AND name != ?", (name,)):
             raise DataError("this is the last admin", "add another one first")
         run("DELETE FROM people WHERE name = ?", (name,))
@@ -95,8 +98,7 @@ def checked(store: Store, name: str, password: str) -> Role | None:
         store.write(lambda run: run("DELETE FROM failed_logins WHERE name = ?", (name,)))
         return cast("Role", role)
 
-    def note(run: object) -> None:
-        assert callable(run)
+    def note(run: Run) -> None:
         run("DELETE FROM failed_logins WHERE at <= ?", (since,))
         run("INSERT INTO failed_logins (name, at) VALUES (?, ?)", (name[:100], time.time()))
 
@@ -108,8 +110,7 @@ def begin(store: Store, name: str, role: Role, *, local: bool = True) -> str:
     """A new session's token; only its hash is kept."""
     token, now = secrets.token_urlsafe(32), time.time()
 
-    def work(run: object) -> None:
-        assert callable(run)
+    def work(run: Run) -> None:
         run("DELETE FROM sessions WHERE until < ?", (now,))
         row = (_digest(token), name, role, secrets.token_urlsafe(24), int(local), now + LASTS)
         run("INSERT INTO sessions (token, name, role, csrf, local, until) VALUES (?, ?, ?, ?, ?, ?)", row)

@@ -8,7 +8,8 @@ import hmac
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from rung.errors import RungError
+from rung.serve.desk import Desk
 from rung.serve.studio import people
 from rung.serve.studio.people import Person, Role
 from rung.workspace import jobs
 from rung.workspace.jobs import Job
 from rung.workspace.store import Store
+from rung.workspace.trail import note
 from rung.workspace.workspace import Workspace, open_workspace
 
 COOKIE = "rung_session"
@@ -37,20 +40,27 @@ FILES = 200  # in one form
 class Room:
     """A project as the pages see it."""
 
-    folder: Path
-    store: Store
+    at: Desk
     templates: Jinja2Templates
-    open: dict[object, Any] = field(default_factory=dict)  # what takes long to open, by what made it
+
+    @property
+    def folder(self) -> Path:
+        """Where rung.toml lies."""
+        return self.at.offers.folder
+
+    @property
+    def store(self) -> Store:
+        """Where people, sessions and votes are kept."""
+        return self.at.store
 
     @property
     def home(self) -> Path:
         """Where everything that was made is kept."""
         return self.folder / ".rung"
 
-    def ws(self, person: Person | None = None) -> Workspace:
-        """The project, read afresh, as far as this person may see it."""
-        ws = open_workspace(self.folder)
-        return open_workspace(self.folder, person.name) if person and ws.config.access.on else ws
+    def ws(self) -> Workspace:
+        """The project, read afresh."""
+        return open_workspace(self.folder)
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,8 @@ class Ask:
 
     def start(self, words: Sequence[str], lane: str, path: str = "") -> Response:
         """Put a verb into the queue, and go to the page that follows it."""
-        jobs.add(self.room.home, words, lane, self.person.name)
+        one = jobs.add(self.room.home, words, lane, self.person.name)
+        note(self.room.store, "job", self.person.name, {"job": one.id, "verb": one.words[0]}, {"words": list(one.words)})
         jobs.wake(self.room.folder)
         return self.back(path)
 
@@ -93,16 +104,18 @@ class Ask:
         return next(iter(jobs.jobs(self.room.home, 1, verb)), None)
 
     def told(self, verb: str) -> tuple[Job | None, Any]:
-        """The newest job of a verb that has ended well, and the JSON object that it printed."""
-        done = next((one for one in jobs.jobs(self.room.home, verb=verb) if one.state == "done"), None)
-        return done, jobs.result(self.room.home, done.id) if done else None
+        """The newest job of a verb that has printed a JSON object, and the object."""
+        for one in jobs.jobs(self.room.home, verb=verb):
+            if one.state in jobs.ENDED and (found := jobs.result(self.room.home, one.id)) is not None:
+                return one, found
+        return None, None
 
 
-Handler = Callable[[Ask], Response]
+Handler = Callable[[Ask], Response | Awaitable[Response]]
 
 
 def route(room: Room, path: str, handler: Handler, methods: Sequence[str] = ("GET",), role: Role = "reader", most: int = SMALL) -> Route:
-    """A page for those with the role. Handlers run in threads; what they raise is told on a page."""
+    """A page for those with the role. Handlers run in threads, unless they are coroutines; what they raise is told on a page."""
 
     async def endpoint(request: Request) -> Response:
         person = await run_in_threadpool(people.person, room.store, request.cookies.get(COOKIE, ""))
@@ -115,7 +128,8 @@ def route(room: Room, path: str, handler: Handler, methods: Sequence[str] = ("GE
             if request.method == "POST":
                 ask = Ask(room, request, person, await posted(request, most))
                 check_token(ask.form, person.csrf)
-            return await run_in_threadpool(handler, ask)
+            found = handler(ask) if iscoroutinefunction(handler) else await run_in_threadpool(handler, ask)
+            return await found if isinstance(found, Awaitable) else found
         except HTTPException as refused:
             return _said(ask, refused.status_code, str(refused.detail), "")
         except RungError as error:
