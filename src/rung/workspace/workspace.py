@@ -86,13 +86,18 @@ def examples(ws: Workspace) -> list[Case]:
     """The solved examples, none of them held out; empty where the project has none."""
     from rung.measure.cases import check_labels, check_overlap, read_cases
 
-    if not ws.config.project.examples:
+    if not ws.config.project.examples or _empty(ws.folder / ws.config.project.examples):
         return []
     read = sorted(read_cases(ws.folder / ws.config.project.examples), key=lambda case: case.id)
     check_overlap(cases(ws), read)
     if ws.config.project.task == "classify":
         check_labels(read, labels(ws))
     return read
+
+
+def _empty(path: Path) -> bool:
+    """Whether it is a file without a byte: a place for examples that are still to come."""
+    return path.is_file() and path.stat().st_size == 0
 
 
 def labels(ws: Workspace) -> list[str]:

@@ -5,7 +5,10 @@ It refuses a row that stands on the other side already: a question is measured o
 
 from __future__ import annotations
 
+import csv
 import secrets
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from rung.measure.files import rows_of
 from rung.measure.record import to_line, write_whole
 from rung.measure.rows import RowError
 from rung.serve.studio.room import Ask, Room, route
+from rung.serve.studio.settings import changed
 from rung.types import Case
 from rung.workspace.importing import Side, append, as_row, held, target_of
 
@@ -45,7 +49,7 @@ def routes(room: Room) -> list[Route]:
         return ask.page("case.html", side=side, row=row)
 
     def save(ask: Ask) -> Response:
-        side, before = _side(ask), ask.text("before")
+        side, before = _placed(ask), ask.text("before")
         row = _row(ask, next((one for one in held(room.ws(), side) if one.id == before), None))
         _check_other(ask, side, row)
         if before:
@@ -70,13 +74,13 @@ def routes(room: Room) -> list[Route]:
 
     def columns(ask: Ask) -> Response:
         file = _uploaded(room, ask.text("file"))
-        rows = [row for row, _ in zip((row for _, row in rows_of(file)), range(3), strict=False) if not isinstance(row, RowError)]
+        rows = _first(file)
         if not rows:
             raise DataError("the file holds no row that can be read", "is it the right file?")
         return ask.page("import.html", side=_side(ask), file=file.name, rows=rows, columns=list(rows[0]), taken=TAKEN)
 
     def take(ask: Ask) -> Response:
-        file, side = _uploaded(room, ask.text("file")), _side(ask)
+        file, side = _uploaded(room, ask.text("file")), _placed(ask)
         pairs = {name: ask.text(f"map-{name}") for name in TAKEN if ask.text(f"map-{name}")}
         if any("," in column or "=" in column for column in pairs.values()):
             raise DataError("a column's name holds a comma or an equals sign", "give it another name in the file")
@@ -103,6 +107,15 @@ def _side(ask: Ask) -> Side:
     return "examples" if ask.text("side") == "examples" else "cases"
 
 
+def _placed(ask: Ask) -> Side:
+    """The side, with a file for it: a project without examples gets a place for them."""
+    if _side(ask) == "examples" and not ask.room.ws().config.project.examples:
+        path = ask.room.folder / "examples.jsonl"
+        path.touch()
+        changed(ask, {"project": {"examples": path.name}})
+    return _side(ask)
+
+
 def _newest(ask: Ask) -> Any:
     found = [one for one in (ask.latest("check"), ask.latest("import")) if one]
     return max(found, key=lambda one: one.id, default=None)
@@ -115,10 +128,17 @@ def _uploaded(room: Room, name: str) -> Path:
     return path
 
 
+def _first(file: Path, most: int = 3) -> list[dict[str, Any]]:
+    """The first rows as they stand in the file, whatever their columns are called."""
+    if file.suffix.lower() in (".csv", ".tsv"):
+        with file.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
+            table = csv.DictReader(opened, delimiter="\t" if file.suffix.lower() == ".tsv" else ",", restkey="more columns")
+            return [{str(name): value for name, value in row.items()} for row in islice(table, most)]
+    return [row for _, row in islice(rows_of(file), most) if not isinstance(row, RowError)]
+
+
 def _row(ask: Ask, before: Case | None) -> Case:
     """The row as the form has it; what the form does not show stays as it was. DataError for an empty question or answer."""
-    from dataclasses import replace
-
     question, answer = ask.text("question"), ask.text("answer")
     if not question or not (answer or ask.text("unanswerable")):
         raise DataError("a row has a question and an answer", "fill in both")
