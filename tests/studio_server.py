@@ -101,7 +101,9 @@ def chromium(profile: Path, width: int = 1280, height: int = 900, *, dark: bool 
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     held = Chrome(options=options, service=ChromeService(driver))
     try:
-        held.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+        held.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        )
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         held.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         yield held

@@ -182,7 +182,8 @@ def test_a_bomb_is_skipped_with_its_reason_and_an_entity_fetches_nothing(admin: 
     secret = folder.parent / "secret.txt"
     secret.write_text("the password is swordfish")
     space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
-    entity = f'<!DOCTYPE d [<!ENTITY x SYSTEM "{secret.as_uri()}">]><w:document {space}><w:body><w:p><w:r><w:t>So &x; it is.</w:t></w:r></w:p></w:body></w:document>'
+    entity = f'<!DOCTYPE d [<!ENTITY x SYSTEM "{secret.as_uri()}">]><w:document {space}>'
+    entity += "<w:body><w:p><w:r><w:t>So &x; it is.</w:t></w:r></w:p></w:body></w:document>"
     sent = {"bomb.docx": packed(b"0" * (400 << 20)), "entity.docx": packed(entity.encode())}
     admin.post("/documents", "/documents/upload", files=[("files", one) for one in sent.items()])
     assert ended(folder).state == "done"
@@ -196,7 +197,13 @@ def test_a_bomb_is_skipped_with_its_reason_and_an_entity_fetches_nothing(admin: 
 
 def test_no_text_of_a_document_or_row_becomes_markup(admin: Visitor, folder: Path) -> None:
     admin.post("/cases/edit?side=cases", "/cases/save", side="cases", question=f"Why {HOSTILE}?", answer=HOSTILE, tags=HOSTILE)
-    pages = ["/documents", "/documents?q=%3Cscript%3E", "/documents/view?path=hostile.md", "/documents/search?q=volunteers+say+every+day", "/cases"]
+    pages = [
+        "/documents",
+        "/documents?q=%3Cscript%3E",
+        "/documents/view?path=hostile.md",
+        "/documents/search?q=volunteers+say+every+day",
+        "/cases",
+    ]
     pages += [f"/documents?said={HOSTILE}", "/cases/edit?side=cases&question=%3Cimg%20src%3Dx%3E", f"/documents/view?path={HOSTILE}"]
     for path in pages:
         page = admin.get(path).text
@@ -228,7 +235,7 @@ def test_a_chat_streams_and_its_citation_opens_the_document_at_the_span(admin: V
 def test_rows_are_edited_in_place_and_never_stand_on_both_sides(admin: Visitor, folder: Path) -> None:
     before = (folder / "cases.jsonl").read_text().splitlines()
     first = json.loads(before[0])
-    edited = dict(side="cases", before=first["id"], question=first["question"], answer="47 of them", tags="", group="")
+    edited = {"side": "cases", "before": first["id"], "question": first["question"], "answer": "47 of them", "tags": "", "group": ""}
     assert admin.post(f"/cases/edit?side=cases&id={first['id']}", "/cases/save", **edited).status_code == 200
     after = (folder / "cases.jsonl").read_text().splitlines()
     assert json.loads(after[0])["answer"] == "47 of them"

@@ -1,5 +1,5 @@
-"""A real Chromium walks the story: log in, upload, import, climb, read the verdict, chat and open a citation, compare, train, promote,
-roll back, forget. axe looks at every page, and the screenshots of docs/studio.md are taken on the way where RUNG_SCREENSHOTS names a folder.
+"""A real Chromium walks the story: log in, upload, import, climb, read the verdict, chat and open a citation, compare, train,
+promote, roll back, forget. axe looks at every page, and the screenshots of docs/studio.md are taken on the way where RUNG_SCREENSHOTS names a folder.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pytest
 from studio_server import PASSWORD, ROOT, chromium, leaflet, serious, serving, until
 
 PAGES = (
-    "/", "/documents", "/documents/search?q=volunteers", "/documents/view?path=welcome.md&start=10&end=60", "/cases", "/cases?side=examples",
-    "/cases/edit?side=cases&id=welcome-1", "/climb", "/chat", "/compare", "/train", "/adapters", "/forget", "/diagnose", "/cost", "/advise",
+    "/", "/documents", "/documents/search?q=volunteers", "/documents/view?path=welcome.md&start=10&end=60", "/cases",
+    "/cases?side=examples", "/cases/edit?side=cases&id=welcome-1", "/climb", "/chat", "/compare", "/train", "/adapters", "/forget", "/diagnose", "/cost", "/advise",
     "/jobs", "/settings",
 )  # fmt: skip
 
@@ -46,7 +46,10 @@ class Walk:
         button.click()
 
     def text(self, css: str = "main") -> str:
-        return str(self.one(css).text)
+        """What stands there, also while the page is replaced by the next one."""
+        self.one(css)
+        found = self.browser.execute_script("const one = document.querySelector(arguments[0]); return one ? one.innerText : ''", css)
+        return str(found).strip()
 
     def begin(self, words: str) -> None:
         """Press a button that starts a job, and wait until the page follows it."""
@@ -95,7 +98,7 @@ def log_in(walk: Walk, folder: Path, table: Path) -> None:
     walk.fill("#code", (folder / ".rung" / "studio-setup").read_text())
     walk.fill("#password", PASSWORD)
     walk.press("Set it")
-    assert walk.text("h1") == "Overview"
+    until(lambda: walk.text("h1") == "Overview", 20)
     assert not (folder / ".rung" / "studio-setup").exists()
 
 
@@ -116,9 +119,9 @@ def bring_examples(walk: Walk, folder: Path, table: Path) -> None:
     walk.one("#map-question").send_keys("Frage")
     walk.one("#map-answer").send_keys("Antwort")
     walk.job("Import")
-    assert "20 examples" in walk.text()
+    until(lambda: "20 examples" in walk.text(), 20)
     walk.job("Audit the examples")
-    assert "What the audit found" in walk.text()
+    until(lambda: "What the audit found" in walk.text(), 20)
 
 
 def climb(walk: Walk, folder: Path, table: Path) -> None:
@@ -131,7 +134,7 @@ def climb(walk: Walk, folder: Path, table: Path) -> None:
     walk.shoot("climbing")
     walk.done()
     told = json.loads(next((folder / ".rung").glob("runs/*/climb.json")).read_text())
-    assert told["verdict"]["sentence"] in walk.text(".verdict")
+    until(lambda: told["verdict"]["sentence"] in walk.text(), 20)
     walk.shoot("verdict")
     walk.open(f"/climb/report?run={next((folder / '.rung').glob('runs/*/climb.json')).parent.name}")
     until(lambda: bool(walk.all("canvas")), 30)  # its own scripts run, in an origin of its own
@@ -163,7 +166,7 @@ def compared(walk: Walk, folder: Path, table: Path) -> None:
     walk.shoot("compare")
     walk.all("#vote [name=choice]")[0].click()
     walk.press("Vote")
-    assert "1 votes" in walk.text()
+    until(lambda: "1 votes" in walk.text(), 20)
 
 
 def train(walk: Walk, folder: Path, table: Path) -> None:
@@ -171,7 +174,7 @@ def train(walk: Walk, folder: Path, table: Path) -> None:
     walk.fill("#rank", "2")
     walk.fill("#epochs", "2")
     walk.press("Keep the recipe")
-    assert "rank = 2" in (folder / "rung.toml").read_text()
+    until(lambda: "rank = 2" in (folder / "rung.toml").read_text(), 20)
     walk.job("Train")
     walk.one("svg.curve")
     walk.shoot("train")
@@ -183,10 +186,11 @@ def move_labels(walk: Walk, folder: Path, table: Path) -> None:
     walk.fill("[id^=label-]", "shed/prod")
     walk.fill("[id^=why-]", "the story needs it")
     walk.job("Measure and promote")
-    assert "shed/prod" in walk.text(".label")
+    until(lambda: "shed/prod" in walk.text(".label"), 20)
     walk.open("/train")
     walk.fill("#epochs", "1")
     walk.press("Keep the recipe")
+    until(lambda: "epochs = 1" in (folder / "rung.toml").read_text(), 20)
     walk.job("Train")
     walk.open("/adapters")
     card = next(one for one in walk.all(".card") if "shed/prod" not in one.text)
@@ -204,10 +208,10 @@ def others(walk: Walk, folder: Path, table: Path) -> None:
     walk.open("/diagnose")
     walk.fill("#cases", "2")
     walk.job("Diagnose")
-    assert "of 2 are right" in walk.text()
+    until(lambda: "of 2 are right" in walk.text(), 20)
     walk.open("/cost")
     walk.job("Work it out")
-    assert "Cheapest per correct answer" in walk.text()
+    until(lambda: "heapest per correct answer" in walk.text(), 20)
     for path in PAGES:
         walk.open(path)
         assert serious(walk.browser) == [], path
@@ -222,7 +226,7 @@ def forget(walk: Walk, folder: Path, table: Path) -> None:
     walk.one("[name=delete_source]").click()
     walk.one("[name=really]").click()
     walk.job("Go")
-    assert "Certificate" in walk.text()
+    until(lambda: "Certificate" in walk.text(), 20)
     assert not (folder / "docs" / "safety.md").exists()
 
 

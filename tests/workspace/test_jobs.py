@@ -87,7 +87,7 @@ def test_cancelling_is_a_ctrl_c_and_what_waits_never_starts(project: Path) -> No
     jobs.cancel(home, first.id)
     until(lambda: jobs.job(home, first.id).state == "cancelled")
     assert "interrupted; what was finished is kept" in jobs.printed(home, first.id)
-    assert jobs.printed(home, second.id, "out") == ""
+    assert jobs.printed(home, second.id, jobs.OUT) == ""
 
 
 def test_the_job_of_a_killed_worker_is_ended_and_taken_up_again(project: Path) -> None:

@@ -28,6 +28,7 @@ FILE = "jobs.sqlite"
 EVENTS = "RUNG_EVENTS"  # the file that a verb tells its progress in, see rung.show
 LANES = ("heavy", "light")  # what trains or answers in bulk, and what is done in seconds
 ENDED = ("done", "failed", "cancelled")
+OUT, LOG, STEPS = "out.txt", "log.txt", "events.jsonl"
 ATTEMPTS = 3  # so often a job is taken up whose process was killed together with its worker
 KEPT = 200  # ended jobs whose output is kept
 _TABLE = (
@@ -112,12 +113,12 @@ def cancel(home: Path, number: int) -> Job:
 
 
 def folder_of(home: Path, number: int) -> Path:
-    """Where a job keeps what it prints: `out`, `log` and `events.jsonl`."""
+    """Where a job keeps what it prints, by names whose texts `rung forget` looks into."""
     return home / "jobs" / str(number)
 
 
-def printed(home: Path, number: int, file: str = "log", most: int = 100_000) -> str:
-    """The end of what a job printed: `out` is its result, `log` what it said meanwhile."""
+def printed(home: Path, number: int, file: str = LOG, most: int = 100_000) -> str:
+    """The end of what a job printed: its result in OUT, what it said meanwhile in LOG."""
     try:
         with (folder_of(home, number) / file).open("rb") as opened:
             opened.seek(max(0, os.fstat(opened.fileno()).st_size - most))
@@ -129,7 +130,7 @@ def printed(home: Path, number: int, file: str = "log", most: int = 100_000) -> 
 def result(home: Path, number: int) -> Any:
     """The JSON object that a verb printed with --json; None where it printed none."""
     try:
-        return json.loads(printed(home, number, "out", most=1 << 26))
+        return json.loads(printed(home, number, OUT, most=1 << 26))
     except ValueError:
         return None
 
@@ -138,7 +139,7 @@ def steps(home: Path, number: int) -> list[Step]:
     """What the job does and did, the latest last."""
     first: dict[str, tuple[float, int]] = {}
     last: dict[str, tuple[float, int, int]] = {}
-    for line in printed(home, number, "events.jsonl", most=1 << 20).splitlines():
+    for line in printed(home, number, STEPS, most=1 << 20).splitlines():
         try:
             told = json.loads(line)
             what, done, total, at = told["what"], told["done"], told["total"], told["at"]
@@ -221,9 +222,9 @@ def _run(home: Path, one: Job) -> None:
     """Run the verb to its end. Its lock is inherited, so whoever comes next can tell whether it still runs."""
     folder = folder_of(home, one.id)
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, EVENTS: str(folder / "events.jsonl"), "NO_COLOR": "1", "COLUMNS": "120"}
+    environment = {**os.environ, EVENTS: str(folder / STEPS), "NO_COLOR": "1", "COLUMNS": "120"}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a child must not inherit a Ctrl-C that is ignored
-    with (folder / "out").open("wb") as out, (folder / "log").open("ab") as log, _lock(folder / "lock", inherited=True) as lock:
+    with (folder / OUT).open("wb") as out, (folder / LOG).open("ab") as log, _lock(folder / "lock", inherited=True) as lock:
         assert lock is not None
         command = [sys.executable, "-m", "rung", *one.words]
         child = subprocess.Popen(
@@ -239,6 +240,18 @@ def _run(home: Path, one: Job) -> None:
         (stopped,) = held.execute("SELECT stopped FROM jobs WHERE id = ?", (one.id,)).fetchone()
         state = "done" if code == 0 else "cancelled" if stopped else "failed"
         held.execute("UPDATE jobs SET state = ?, code = ?, ended = ?, pid = 0 WHERE id = ?", (state, code, time.time(), one.id))
+
+    if state == "done" and one.words[0] == "forget" and "--subject" in one.words and "--dry-run" not in one.words:
+        _redact(home, one.words[one.words.index("--subject") + 1])
+
+
+def _redact(home: Path, subject: str) -> None:
+    """What was forgotten may not stand in the queue either, as the words of the job that forgot it."""
+    with _opened(home) as held:
+        held.execute("PRAGMA secure_delete = ON")
+        for number, words in held.execute("SELECT id, words FROM jobs").fetchall():
+            kept = ["(forgotten)" if subject in word else word for word in json.loads(words)]
+            held.execute("UPDATE jobs SET words = ? WHERE id = ?", (json.dumps(kept), number))
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
@@ -275,8 +288,7 @@ def _lock(path: Path, *, inherited: bool = False) -> Iterator[IO[bytes] | None]:
 
 
 def _job(row: tuple[Any, ...]) -> Job:
-    number, words, *told, stopped = row
-    return Job(number, tuple(json.loads(words)), *told, bool(stopped))
+    return Job(*(row[0], tuple(json.loads(row[1])), *row[2:-1], bool(row[-1])))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,7 +25,7 @@ def routes(room: Room) -> list[Route]:
         ws = room.ws()
         verbs = [ask.latest(verb) for verb in ("adapters promote", "adapters rollback", "adapters label", "export")]
         now = max((one for one in verbs if one), key=lambda one: one.id, default=None)
-        told = {"adapters": all_known(ws), "moves": moves(ws.home)[::-1][:30], "exports": exports(ws.home)[::-1][:30]}
+        told: dict[str, Any] = {"adapters": all_known(ws), "moves": moves(ws.home)[::-1][:30], "exports": exports(ws.home)[::-1][:30]}
         _, gate = ask.told("adapters promote")
         return ask.page("adapters.html", **told, now=now, formats=[one.value for one in Format], gate=gate)
 

@@ -92,7 +92,8 @@ def answered(ask: Ask, asked: Question, answer: Answer) -> str:
 def parts(answer: Answer) -> list[dict[str, Any]]:
     """The text cut at its markers; a marker that points to a passage has a link into its document."""
     of = {citation.marker: citation for citation in answer.citations if citation.passage}
-    found, at = [], 0
+    found: list[dict[str, Any]] = []
+    at = 0
     for marker in MARKER.finditer(answer.text):
         if citation := of.get(int(marker[1])):
             hit = answer.hits[citation.marker - 1]

@@ -20,7 +20,7 @@ def routes(room: Room) -> list[Route]:
 
     def one(ask: Ask) -> Response:
         job = jobs.job(room.home, number(ask))
-        log, out = jobs.printed(room.home, job.id), jobs.printed(room.home, job.id, "out", 20_000)
+        log, out = jobs.printed(room.home, job.id), jobs.printed(room.home, job.id, jobs.OUT, 20_000)
         return ask.page("job.html", job=job, steps=jobs.steps(room.home, job.id), log=log, out=out)
 
     def panel(ask: Ask) -> Response:

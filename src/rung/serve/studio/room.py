@@ -24,9 +24,10 @@ from starlette.templating import Jinja2Templates
 from rung.errors import RungError
 from rung.serve.desk import Desk
 from rung.serve.studio import people
-from rung.serve.studio.people import Person, Role
+from rung.serve.studio.people import Person
 from rung.workspace import jobs
 from rung.workspace.jobs import Job
+from rung.workspace.keys import Role
 from rung.workspace.store import Store
 from rung.workspace.trail import note
 from rung.workspace.workspace import Workspace, open_workspace
@@ -95,7 +96,7 @@ class Ask:
     def start(self, words: Sequence[str], lane: str, path: str = "") -> Response:
         """Put a verb into the queue, and go to the page that follows it."""
         one = jobs.add(self.room.home, words, lane, self.person.name)
-        note(self.room.store, "job", self.person.name, {"job": one.id, "verb": one.words[0]}, {"words": list(one.words)})
+        note(self.room.store, "job", self.person.name, {"job": one.id, "verb": one.words[0]})
         jobs.wake(self.room.folder)
         return self.back(path)
 

@@ -20,6 +20,7 @@ from rung.serve.studio import people
 from rung.serve.studio.login import with_session
 from rung.serve.studio.room import Ask, Room, route
 from rung.types import Json
+from rung.workspace.keys import Role
 from rung.workspace.trail import note
 
 
@@ -41,7 +42,7 @@ def routes(room: Room) -> list[Route]:
         return ask.back("/settings", "Kept.")
 
     def add(ask: Ask) -> Response:
-        role = next((one for one in people.ROLES if one == ask.text("role")), "reader")
+        role: Role = next((one for one in people.ROLES if one == ask.text("role")), "reader")
         people.put(room.store, ask.text("name"), role, _password(ask))
         note(room.store, "person", ask.person.name, {"added": ask.text("name"), "role": role})
         return ask.back("/settings", "Added.")

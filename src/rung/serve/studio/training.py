@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,7 +27,12 @@ def routes(room: Room) -> list[Route]:
     def shown(ask: Ask) -> Response:
         ws, now = room.ws(), ask.latest("train")
         methods = type(ws.config.tuning).model_fields["method"].annotation
-        told = {"examples": len(held(ws, "examples")), "config": ws.config, "rungs": RUNGS, "losses": losses(room.home, now)}
+        told: dict[str, Any] = {
+            "examples": len(held(ws, "examples")),
+            "config": ws.config,
+            "rungs": RUNGS,
+            "losses": losses(room.home, now),
+        }
         _, result = ask.told("train")
         return ask.page("train.html", **told, result=result, now=now, methods=getattr(methods, "__args__", ()), bases=BASES)
 
