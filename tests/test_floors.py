@@ -60,7 +60,8 @@ MAY_IMPORT = {
     "show_adapters": NOUNS | {"workspace", "report", "show"},
     "cli_adapters": NOUNS | {"show_adapters"},
     "show_serving": NOUNS | {"measure", "workspace", "show"},
-    "cli_serve": NOUNS | {"show_serving", "serve"},
+    "doctoring": NOUNS | {"knowledge", "models", "workspace", "show"},
+    "cli_serve": NOUNS | {"show_serving", "doctoring", "serve"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

@@ -288,6 +288,7 @@ app.add_typer(cli_adapters.app, name="adapters")
 app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
 app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 app.command(epilog="Example: `rung serve shop --port 8321`")(cli_serve.serve)
+app.command(epilog="Example: `rung doctor shop`")(cli_serve.doctor)
 app.add_typer(cli_serve.keys, name="keys")
 app.add_typer(cli_serve.audit, name="audit")
 

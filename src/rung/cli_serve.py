@@ -25,6 +25,17 @@ def serve(
     answer(folder, host, port, workers)
 
 
+def doctor(
+    folder: Folder = Path(),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port that `rung serve` is to take.")] = 8321,
+    as_json: AsJson = False,
+) -> None:
+    """Examine the installation and the project: what works, what is missing and how to get it; exit with 1 where something is wrong."""
+    from rung.doctoring import doctor_and_show
+
+    raise typer.Exit(doctor_and_show(folder, port, as_json))
+
+
 @keys.command("add", epilog="Example: `rung keys add intranet shop --user anna --group desk --model rag --per-minute 60`")
 def keys_add(
     name: Annotated[str, typer.Argument(help="Who or what the key is for.")],

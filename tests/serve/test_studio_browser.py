@@ -1,5 +1,6 @@
 """A real Chromium walks the story: log in, upload, import, climb, read the verdict, chat and open a citation, compare, train,
-promote, roll back, forget. axe looks at every page, and the screenshots of docs/studio.md are taken on the way where RUNG_SCREENSHOTS names a folder.
+promote, roll back, forget. axe looks at every page. The screenshots of docs/studio.md are taken on the way, where
+RUNG_SCREENSHOTS names a folder for them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from studio_server import PASSWORD, ROOT, chromium, leaflet, serious, serving, u
 
 PAGES = (
     "/", "/documents", "/documents/search?q=volunteers", "/documents/view?path=welcome.md&start=10&end=60", "/cases",
-    "/cases?side=examples", "/cases/edit?side=cases&id=welcome-1", "/climb", "/chat", "/compare", "/train", "/adapters", "/forget", "/diagnose", "/cost", "/advise",
-    "/jobs", "/settings",
+    "/cases?side=examples", "/cases/edit?side=cases&id=welcome-1", "/climb", "/chat", "/compare", "/train", "/adapters",
+    "/forget", "/diagnose", "/cost", "/advise", "/jobs", "/settings",
 )  # fmt: skip
 
 

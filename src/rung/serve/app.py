@@ -31,12 +31,14 @@ from rung.workspace.store import open_store
 STUDIO = "rung.serve.studio"
 
 
-def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[], bool] = lambda: False) -> Desk:
+def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[], bool] = lambda: False, *, sync: bool = True) -> Desk:
     """Open the project, its models, its index and its store. RungError where one of them can't be."""
-    offers = Offers(folder)
+    offers = Offers(folder, sync)
     opened = offers.open()
     store = open_store(opened.ws)
     store.read("SELECT 1")
+    if opened.knowledge:
+        opened.knowledge[0].embedder.embed(["ready"], query=True)  # its weights are read now, not with the first question
     settings = opened.ws.config.serve
     answers = ThreadPoolExecutor(settings.at_once, "answer")
     return Desk(offers, store, Gate(settings.at_once, settings.queue), settings, answers, names, draining)

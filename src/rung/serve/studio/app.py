@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rung.serve import refusals
 from rung.serve.desk import Desk
+from rung.serve.refusals import Refusal
 from rung.serve.studio import (
     adapters,
     advice,
@@ -66,9 +72,16 @@ def application(at: Desk) -> Starlette:
         print(f"studio: set the first password at /setup; the code is in {room.home / people.SETUP}", file=sys.stderr, flush=True)
     jobs.follow(room.folder)
     routes = [Mount("/static", StaticFiles(directory=HERE / "static"), name="static")]
-    app = Starlette(routes=[*routes, *(one for page in PAGES for one in page.routes(room))])
+    handlers: Mapping[Any, Any] = {HTTPException: _nowhere}
+    app = Starlette(routes=[*routes, *(one for page in PAGES for one in page.routes(room))], exception_handlers=handlers)
     app.add_middleware(_Headers)
     return app
+
+
+async def _nowhere(request: Request, error: Exception) -> Response:
+    """Paths that there are not, in the API's form: the studio stands behind it, and clients of the API come here too."""
+    assert isinstance(error, HTTPException)
+    return refusals.response(Refusal(error.status_code, str(error.detail), "not_found" if error.status_code == 404 else ""))
 
 
 class _Headers:
