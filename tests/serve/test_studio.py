@@ -14,7 +14,7 @@ import httpx
 import pytest
 from studio_server import PASSWORD, Visitor, leaflet, serving, set_up, until, visitor
 
-from rung.workspace import jobs
+from rung.workspace import job_output, jobs
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
@@ -187,7 +187,7 @@ def test_a_bomb_is_skipped_with_its_reason_and_an_entity_fetches_nothing(admin: 
     sent = {"bomb.docx": packed(b"0" * (400 << 20)), "entity.docx": packed(entity.encode())}
     admin.post("/documents", "/documents/upload", files=[("files", one) for one in sent.items()])
     assert ended(folder).state == "done"
-    skipped = {one["path"]: one["reason"] for one in jobs.result(folder / ".rung", newest(folder).id)["skipped"]}
+    skipped = {one["path"]: one["reason"] for one in job_output.result(folder / ".rung", newest(folder).id)["skipped"]}
     assert "bomb.docx" in skipped
     assert skipped["bomb.docx"] in unescape(admin.get("/documents").text)
     assert "swordfish" not in admin.get("/documents/view?path=entity.docx").text

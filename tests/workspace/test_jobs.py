@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rung.errors import DataError
-from rung.workspace import jobs
+from rung.workspace import job_output, jobs
 
 LEAFLET = Path(__file__).resolve().parents[2] / "examples" / "leaflet"
 
@@ -40,7 +40,7 @@ def climbing(project: Path) -> jobs.Job:
 
 
 def answering(home: Path, number: int) -> bool:
-    return any(step.what == "answer rag" for step in jobs.steps(home, number))
+    return any(step.what == "answer rag" for step in job_output.steps(home, number))
 
 
 def runs(pid: int) -> bool:
@@ -58,7 +58,7 @@ def test_a_job_runs_and_its_result_and_steps_are_kept(project: Path) -> None:
     jobs.work(project, "light")
     done = jobs.job(home, waiting.id)
     assert (done.state, done.code, done.attempts) == ("done", 0, 1)
-    assert jobs.result(home, done.id)["project"] == "leaflet"
+    assert job_output.result(home, done.id)["project"] == "leaflet"
     assert [one.id for one in jobs.jobs(home, verb="check")] == [done.id]
     assert jobs.jobs(home, verb="climb") == []
 
@@ -67,8 +67,8 @@ def test_a_verb_that_refuses_is_a_failed_job_with_its_sentence(project: Path) ->
     one = jobs.add(project / ".rung", ["report", str(project)], "light", "anna")
     jobs.work(project, "light")
     assert jobs.job(project / ".rung", one.id).state == "failed"
-    assert "error: " in jobs.printed(project / ".rung", one.id)
-    assert jobs.result(project / ".rung", one.id) is None
+    assert "error: " in job_output.printed(project / ".rung", one.id)
+    assert job_output.result(project / ".rung", one.id) is None
 
 
 def test_a_worker_leaves_the_other_lane_alone(project: Path) -> None:
@@ -86,8 +86,8 @@ def test_cancelling_is_a_ctrl_c_and_what_waits_never_starts(project: Path) -> No
     assert jobs.cancel(home, second.id).state == "cancelled"
     jobs.cancel(home, first.id)
     until(lambda: jobs.job(home, first.id).state == "cancelled")
-    assert "interrupted; what was finished is kept" in jobs.printed(home, first.id)
-    assert jobs.printed(home, second.id, jobs.OUT) == ""
+    assert "interrupted; what was finished is kept" in job_output.printed(home, first.id)
+    assert job_output.printed(home, second.id, job_output.OUT) == ""
 
 
 def test_the_job_of_a_killed_worker_is_ended_and_taken_up_again(project: Path) -> None:
@@ -103,19 +103,19 @@ def test_the_job_of_a_killed_worker_is_ended_and_taken_up_again(project: Path) -
         until(lambda: jobs.job(home, one.id).attempts == 2)
         assert not runs(first.pid)
         until(lambda: jobs.job(home, one.id).state == "done")
-        assert jobs.result(home, one.id)["rungs"][0]["name"] == "rag"
+        assert job_output.result(home, one.id)["rungs"][0]["name"] == "rag"
     finally:
         stop()
 
 
 def test_steps_tell_how_much_is_left_and_survive_torn_lines(tmp_path: Path) -> None:
-    folder = jobs.folder_of(tmp_path, 1)
+    folder = job_output.folder_of(tmp_path, 1)
     folder.mkdir(parents=True)
     lines = ['{"what": "read", "done": 3, "total": 3, "at": 1.0}', '{"what": "answer", "done": 1, "total": 9, "at": 10.0}']
     lines += ['{"what": "answer", "done": 5, "total": 9, "at": 18.0}', '{"what": "ans']
     (folder / "events.jsonl").write_text("\n".join(lines))
-    assert jobs.steps(tmp_path, 1) == [jobs.Step("read", 3, 3, None), jobs.Step("answer", 5, 9, 8.0)]
-    assert jobs.steps(tmp_path, 2) == []
+    assert job_output.steps(tmp_path, 1) == [job_output.Step("read", 3, 3, None), job_output.Step("answer", 5, 9, 8.0)]
+    assert job_output.steps(tmp_path, 2) == []
 
 
 def test_a_number_that_is_no_job_is_refused(tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ from threading import Event, Thread
 from typing import IO, Any
 
 from rung.errors import DataError, RungError
+from rung.workspace.job_output import LOG, OUT, STEPS, folder_of
 
 FILE = "jobs.sqlite"
 EVENTS = "RUNG_EVENTS"  # the file that a verb tells its progress in, see rung.show
 LANES = ("heavy", "light")  # what trains or answers in bulk, and what is done in seconds
 ENDED = ("done", "failed", "cancelled")
-OUT, LOG, STEPS = "out.txt", "log.txt", "events.jsonl"
 ATTEMPTS = 3  # so often a job is taken up whose process was killed together with its worker
 KEPT = 200  # ended jobs whose output is kept
 _TABLE = (
@@ -55,16 +55,6 @@ class Job:
     pid: int
     code: int | None  # the exit code; negative where a signal ended it
     stopped: bool  # whether somebody cancelled it
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a job is doing: so much of so many; `seconds_left` by the pace so far, None where that can't be told."""
-
-    what: str
-    done: int
-    total: int
-    seconds_left: float | None
 
 
 def add(home: Path, words: Sequence[str], lane: str, who: str) -> Job:
@@ -110,51 +100,6 @@ def cancel(home: Path, number: int) -> Job:
     if row and row[0] and _alive(home, number):
         _signal(row[0], signal.SIGKILL if row[1] else signal.SIGINT)
     return job(home, number)
-
-
-def folder_of(home: Path, number: int) -> Path:
-    """Where a job keeps what it prints, by names whose texts `rung forget` looks into."""
-    return home / "jobs" / str(number)
-
-
-def printed(home: Path, number: int, file: str = LOG, most: int = 100_000) -> str:
-    """The end of what a job printed: its result in OUT, what it said meanwhile in LOG."""
-    try:
-        with (folder_of(home, number) / file).open("rb") as opened:
-            opened.seek(max(0, os.fstat(opened.fileno()).st_size - most))
-            return opened.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
-
-
-def result(home: Path, number: int) -> Any:
-    """The JSON object that a verb printed with --json; None where it printed none."""
-    try:
-        return json.loads(printed(home, number, OUT, most=1 << 26))
-    except ValueError:
-        return None
-
-
-def steps(home: Path, number: int) -> list[Step]:
-    """What the job does and did, the latest last."""
-    first: dict[str, tuple[float, int]] = {}
-    last: dict[str, tuple[float, int, int]] = {}
-    for line in printed(home, number, STEPS, most=1 << 20).splitlines():
-        try:
-            told = json.loads(line)
-            what, done, total, at = told["what"], told["done"], told["total"], told["at"]
-        except (ValueError, KeyError):  # torn by a kill, or the middle of a line
-            continue
-        if what in last and done < last[what][1]:
-            first.pop(what)
-        first.setdefault(what, (at, done))
-        last.pop(what, None)
-        last[what] = at, done, total
-    return [Step(what, done, total, _left(*first[what], at, done, total)) for what, (at, done, total) in last.items()]
-
-
-def _left(since: float, before: int, at: float, done: int, total: int) -> float | None:
-    return (at - since) / (done - before) * (total - done) if done > before else None
 
 
 def wake(folder: Path) -> None:

@@ -39,7 +39,7 @@ from rung.serve.studio import (
     training,
 )
 from rung.serve.studio.room import Room
-from rung.workspace import jobs
+from rung.workspace import job_output, jobs
 
 HERE = Path(__file__).parent
 PAGES = (
@@ -66,8 +66,8 @@ def application(at: Desk) -> Starlette:
     templates.env.filters.update(shown.FILTERS)
     templates.env.globals.update(shown.GLOBALS)
     room = Room(at, templates)
-    templates.env.globals["steps_of"] = lambda job: jobs.steps(room.home, job.id)
-    templates.env.globals["log_of"] = lambda job: jobs.printed(room.home, job.id, most=2000)
+    templates.env.globals["steps_of"] = lambda job: job_output.steps(room.home, job.id)
+    templates.env.globals["log_of"] = lambda job: job_output.printed(room.home, job.id, most=2000)
     if people.setup_code(room.store, room.home):
         print(f"studio: set the first password at /setup; the code is in {room.home / people.SETUP}", file=sys.stderr, flush=True)
     jobs.follow(room.folder)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rung.serve.studio.room import Ask, Room, route
-from rung.workspace import jobs
+from rung.workspace import job_output, jobs
 
 
 def routes(room: Room) -> list[Route]:
@@ -20,12 +20,14 @@ def routes(room: Room) -> list[Route]:
 
     def one(ask: Ask) -> Response:
         job = jobs.job(room.home, number(ask))
-        log, out = jobs.printed(room.home, job.id), jobs.printed(room.home, job.id, jobs.OUT, 20_000)
-        return ask.page("job.html", job=job, steps=jobs.steps(room.home, job.id), log=log, out=out)
+        log, out = job_output.printed(room.home, job.id), job_output.printed(room.home, job.id, job_output.OUT, 20_000)
+        return ask.page("job.html", job=job, steps=job_output.steps(room.home, job.id), log=log, out=out)
 
     def panel(ask: Ask) -> Response:
         job = jobs.job(room.home, number(ask))
-        page = ask.page("panel.html", job=job, steps=jobs.steps(room.home, job.id), log=jobs.printed(room.home, job.id, most=2000))
+        page = ask.page(
+            "panel.html", job=job, steps=job_output.steps(room.home, job.id), log=job_output.printed(room.home, job.id, most=2000)
+        )
         if job.state in jobs.ENDED:
             page.headers["HX-Refresh"] = "true"  # the page shows what came of it
         return page

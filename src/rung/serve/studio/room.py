@@ -25,7 +25,7 @@ from rung.errors import RungError
 from rung.serve.desk import Desk
 from rung.serve.studio import people
 from rung.serve.studio.people import Person
-from rung.workspace import jobs
+from rung.workspace import job_output, jobs
 from rung.workspace.jobs import Job
 from rung.workspace.keys import Role
 from rung.workspace.store import Store
@@ -107,7 +107,7 @@ class Ask:
     def told(self, verb: str) -> tuple[Job | None, Any]:
         """The newest job of a verb that has printed a JSON object, and the object."""
         for one in jobs.jobs(self.room.home, verb=verb):
-            if one.state in jobs.ENDED and (found := jobs.result(self.room.home, one.id)) is not None:
+            if one.state in jobs.ENDED and (found := job_output.result(self.room.home, one.id)) is not None:
                 return one, found
         return None, None
 
