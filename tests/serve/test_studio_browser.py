@@ -167,7 +167,7 @@ def compared(walk: Walk, folder: Path, table: Path) -> None:
     walk.shoot("compare")
     walk.all("#vote [name=choice]")[0].click()
     walk.press("Vote")
-    until(lambda: "1 votes" in walk.text(), 20)
+    until(lambda: "1 vote" in walk.text(), 20)
 
 
 def train(walk: Walk, folder: Path, table: Path) -> None:

@@ -32,6 +32,7 @@ def routes(room: Room) -> list[Route]:
             raise DataError("this vote is for none of the answers", "ask again and choose one")
         row = (secrets.token_hex(8), time.time(), ask.person.name, question, json.dumps({"models": models}), choice or "none")
         room.store.write(lambda run: run("INSERT INTO votes (id, at, who, question, told, choice) VALUES (?, ?, ?, ?, ?, ?)", row))
-        return ask.back("/compare", "The vote is counted.")
+        names = ", ".join(f"answer {number} was {model}" for number, model in enumerate(models, 1))
+        return ask.back("/compare", f"The vote is counted: {names}.")
 
     return [route(room, "/compare", shown), route(room, "/compare/vote", vote, ("POST",))]
