@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
-    "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "climb"},
+    "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "climb", "runs", "circumstances", "advice"},
     "cli": NOUNS
     | {
         "workspace",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rung.cli_adapters import Format
 from rung.errors import ConfigError
 from rung.serve.studio.room import Ask, Room, route
 from rung.workspace import labels
@@ -27,7 +26,7 @@ def routes(room: Room) -> list[Route]:
         now = max((one for one in verbs if one), key=lambda one: one.id, default=None)
         told: dict[str, Any] = {"adapters": all_known(ws), "moves": moves(ws.home)[::-1][:30], "exports": exports(ws.home)[::-1][:30]}
         _, gate = ask.told("adapters promote")
-        return ask.page("adapters.html", **told, now=now, formats=[one.value for one in Format], gate=gate)
+        return ask.page("adapters.html", **told, now=now, formats=_formats(), gate=gate)
 
     def one(ask: Ask) -> Response:
         from rung.workspace.lineage import known, lineage
@@ -48,7 +47,9 @@ def routes(room: Room) -> list[Route]:
         return ask.start(("adapters", "rollback", _label(ask), here, *why, "--json"), "light", "/adapters")
 
     def export(ask: Ask) -> Response:
-        kind, name = Format(ask.text("format")).value, _adapter(ask)
+        kind, name = ask.text("format"), _adapter(ask)
+        if kind not in _formats():
+            raise ConfigError(f"'{kind[:50]}' is no format", f"choose {', '.join(_formats())}")
         to = room.home / "exports" / f"{name}-{kind}"
         return ask.start(("export", name, here, "--to", str(to), "--format", kind, "--json"), "heavy", "/adapters")
 
@@ -79,6 +80,12 @@ def routes(room: Room) -> list[Route]:
         route(room, "/forget", forgetting, role="admin"),
         route(room, "/forget", forget, ("POST",), "admin"),
     ]
+
+
+def _formats() -> tuple[str, ...]:
+    from rung.workspace.model_export import Format
+
+    return get_args(Format)
 
 
 def _adapter(ask: Ask) -> str:

@@ -72,7 +72,7 @@ def application(at: Desk) -> Starlette:
         print(f"studio: set the first password at /setup; the code is in {room.home / people.SETUP}", file=sys.stderr, flush=True)
     jobs.follow(room.folder)
     routes = [Mount("/static", StaticFiles(directory=HERE / "static"), name="static")]
-    handlers: Mapping[Any, Any] = {HTTPException: _nowhere}
+    handlers: Mapping[Any, Any] = {HTTPException: _nowhere, Exception: _fault}
     app = Starlette(routes=[*routes, *(one for page in PAGES for one in page.routes(room))], exception_handlers=handlers)
     app.add_middleware(_Headers)
     return app
@@ -82,6 +82,11 @@ async def _nowhere(request: Request, error: Exception) -> Response:
     """Paths that there are not, in the API's form: the studio stands behind it, and clients of the API come here too."""
     assert isinstance(error, HTTPException)
     return refusals.response(Refusal(error.status_code, str(error.detail), "not_found" if error.status_code == 404 else ""))
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """What nobody foresaw: the traceback is on stderr, the visitor is told no more."""
+    return Response("The studio has a fault; the server's log says more.", 500, media_type="text/plain")
 
 
 class _Headers:

@@ -5,8 +5,6 @@ enough, and bodies over their size.
 from __future__ import annotations
 
 import hmac
-import sys
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
@@ -137,9 +135,6 @@ def route(room: Room, path: str, handler: Handler, methods: Sequence[str] = ("GE
             return _said(ask, 400, error.message, error.hint)
         except OSError as error:
             return _said(ask, 507, f"a file can't be used: {error.strerror or error}", "make room or mend the permissions")
-        except Exception:  # noqa: BLE001
-            traceback.print_exc(file=sys.stderr)
-            return _said(ask, 500, "the studio has a fault; the server's log says more", "")
 
     return Route(path, endpoint, methods=list(methods))
 
