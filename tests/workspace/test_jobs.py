@@ -109,16 +109,18 @@ def test_the_job_of_a_killed_worker_is_ended_and_taken_up_again(project: Path) -
 
 
 def test_what_is_forgotten_does_not_stay_in_the_queue(project: Path) -> None:
-    home, words = project / ".rung", ["forget", "--project", str(project), "--subject", "volunteers", "--json"]
-    told = jobs.add(home, [*words, "--dry-run"], "heavy", "anna")
-    jobs.work(project, "heavy")
-    assert "volunteers" in job_output.printed(home, told.id, job_output.OUT)
-    done = jobs.add(home, words, "heavy", "anna")
+    home, first = project / ".rung", climbing(project)
+    jobs.cancel(home, first.id)
+    asked = jobs.add(home, ["index", str(project), "--explain", "who are the volunteers", "--json"], "light", "anna")
+    jobs.work(project, "light")
+    assert "volunteers" in job_output.printed(home, asked.id, job_output.OUT)
+    done = jobs.add(home, ["forget", "--project", str(project), "--subject", "volunteers", "--ignore", "--json"], "heavy", "anna")
     jobs.work(project, "heavy")
     assert jobs.job(home, done.id).state == "done", job_output.printed(home, done.id)
     assert jobs.job(home, done.id).words[4] == "(forgotten)"
     assert b"volunteers" not in (home / jobs.FILE).read_bytes()
-    assert job_output.printed(home, told.id, job_output.OUT) == ""
+    assert job_output.printed(home, asked.id, job_output.OUT) == ""
+    assert job_output.result(home, done.id)["file"]
 
 
 def test_steps_tell_how_much_is_left_and_survive_torn_lines(tmp_path: Path) -> None:
