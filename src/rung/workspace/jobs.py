@@ -102,6 +102,16 @@ def cancel(home: Path, number: int) -> Job:
     return job(home, number)
 
 
+def redact(home: Path, held_in: Callable[[str], bool], instead: str) -> None:
+    """Put other words in the place of those that must be forgotten, also in the job that forgets them."""
+    if not (home / FILE).exists():
+        return
+    with _opened(home) as held:
+        for number, words in held.execute("SELECT id, words FROM jobs").fetchall():
+            kept = [instead if held_in(word) else word for word in json.loads(words)]
+            held.execute("UPDATE jobs SET words = ? WHERE id = ?", (json.dumps(kept), number))
+
+
 def wake(folder: Path) -> None:
     """Start a worker for each lane in which something waits or was left behind; one that works already is let be."""
     home = folder / ".rung"
@@ -186,18 +196,6 @@ def _run(home: Path, one: Job) -> None:
         state = "done" if code == 0 else "cancelled" if stopped else "failed"
         held.execute("UPDATE jobs SET state = ?, code = ?, ended = ?, pid = 0 WHERE id = ?", (state, code, time.time(), one.id))
 
-    if state == "done" and one.words[0] == "forget" and "--subject" in one.words and "--dry-run" not in one.words:
-        _redact(home, one.words[one.words.index("--subject") + 1])
-
-
-def _redact(home: Path, subject: str) -> None:
-    """What was forgotten may not stand in the queue either, as the words of the job that forgot it."""
-    with _opened(home) as held:
-        held.execute("PRAGMA secure_delete = ON")
-        for number, words in held.execute("SELECT id, words FROM jobs").fetchall():
-            kept = ["(forgotten)" if subject in word else word for word in json.loads(words)]
-            held.execute("UPDATE jobs SET words = ? WHERE id = ?", (json.dumps(kept), number))
-
 
 def _signal(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
@@ -241,6 +239,7 @@ def _opened(home: Path) -> Iterator[sqlite3.Connection]:
     try:
         home.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(home / FILE, timeout=30, isolation_level=None)) as held:
+            held.execute("PRAGMA secure_delete = ON")  # what is redacted must not lie on in free pages
             held.execute("BEGIN IMMEDIATE")
             held.execute(_TABLE)
             yield held
