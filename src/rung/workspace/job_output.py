@@ -64,3 +64,14 @@ def steps(home: Path, number: int) -> list[Step]:
 
 def _left(since: float, before: int, at: float, done: int, total: int) -> float | None:
     return (at - since) / (done - before) * (total - done) if done > before else None
+
+
+def said(home: Path, number: int) -> list[str]:
+    """The sentences that a job said beside its progress, such as the recipe of a training."""
+    found = []
+    for line in printed(home, number, STEPS, most=1 << 20).splitlines():
+        try:
+            found.append(str(json.loads(line)["said"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found

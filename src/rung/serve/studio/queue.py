@@ -21,7 +21,9 @@ def routes(room: Room) -> list[Route]:
     def one(ask: Ask) -> Response:
         job = jobs.job(room.home, number(ask))
         log, out = job_output.printed(room.home, job.id), job_output.printed(room.home, job.id, job_output.OUT, 20_000)
-        return ask.page("job.html", job=job, steps=job_output.steps(room.home, job.id), log=log, out=out)
+        return ask.page(
+            "job.html", job=job, said=job_output.said(room.home, job.id), steps=job_output.steps(room.home, job.id), log=log, out=out
+        )
 
     def panel(ask: Ask) -> Response:
         job = jobs.job(room.home, number(ask))

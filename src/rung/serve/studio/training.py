@@ -34,10 +34,11 @@ def routes(room: Room) -> list[Route]:
             "losses": losses(room.home, now),
         }
         _, result = ask.told("train")
-        return ask.page("train.html", **told, result=result, now=now, methods=getattr(methods, "__args__", ()), bases=BASES)
+        return ask.page("train.html", **told, result=result, now=now, follow=now, methods=getattr(methods, "__args__", ()), bases=BASES)
 
     def live(ask: Ask) -> Response:
-        return ask.page("loss.html", losses=losses(room.home, ask.latest("train")))
+        now = ask.latest("train")
+        return ask.page("loss.html", losses=losses(room.home, now), follow=now)
 
     def start(ask: Ask) -> Response:
         rung, options = ask.text("rung"), []
