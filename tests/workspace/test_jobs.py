@@ -127,10 +127,11 @@ def test_steps_tell_how_much_is_left_and_survive_torn_lines(tmp_path: Path) -> N
     folder = job_output.folder_of(tmp_path, 1)
     folder.mkdir(parents=True)
     lines = ['{"what": "read", "done": 3, "total": 3, "at": 1.0}', '{"what": "answer", "done": 1, "total": 9, "at": 10.0}']
-    lines += ['{"what": "answer", "done": 5, "total": 9, "at": 18.0}', '{"what": "ans']
+    lines += ['{"what": "answer", "done": 5, "total": 9, "at": 18.0}', '{"said": "rank 2", "at": 18.5}', '{"what": "ans']
     (folder / "events.jsonl").write_text("\n".join(lines))
     assert job_output.steps(tmp_path, 1) == [job_output.Step("read", 3, 3, None), job_output.Step("answer", 5, 9, 8.0)]
     assert job_output.steps(tmp_path, 2) == []
+    assert job_output.said(tmp_path, 1) == ["rank 2"]
 
 
 def test_a_number_that_is_no_job_is_refused(tmp_path: Path) -> None:
