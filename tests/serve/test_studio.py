@@ -294,6 +294,11 @@ def test_what_was_done_stands_in_the_audit_log(admin: Visitor, folder: Path) -> 
     from rung.workspace.store import Store
     from rung.workspace.trail import entries, verify
 
+    admin.post("/settings", "/settings/add", name="ann", role="reader", password=PASSWORD)
+    admin.post("/documents", "/documents/sync")
+    admin.post("/train", "/train/recipe", method="lora", rank="3", epochs="", learning_rate="")
+    say(admin, "How many volunteers run the Shed?")
+    ended(folder)
     store = Store(str(folder / ".rung" / "serve.sqlite"), postgres=False)
     kinds = {entry.kind for entry in entries(store)}
     assert {"job", "person", "settings", "question"} <= kinds
