@@ -48,7 +48,8 @@ MAY_IMPORT = {
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "parts", "show"},
     "doctor": NOUNS | {"knowledge", "models", "tuning", "workspace", "show"},
-    "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "parts"},
+    "serve": NOUNS
+    | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "parts", "climb", "runs", "circumstances", "advice"},
     "cli": NOUNS
     | {
         "workspace",
