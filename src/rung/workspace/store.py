@@ -33,6 +33,7 @@ MIGRATIONS = {  # applied in this order, each once; add below, change none
     "studio logins": "CREATE TABLE failed_logins (name TEXT NOT NULL, at DOUBLE PRECISION NOT NULL)",
     "studio votes": "CREATE TABLE votes (id TEXT PRIMARY KEY, at DOUBLE PRECISION NOT NULL, who TEXT NOT NULL, question TEXT NOT NULL, "
     "told TEXT NOT NULL, choice TEXT NOT NULL)",
+    "studio login addresses": "ALTER TABLE failed_logins ADD COLUMN address TEXT NOT NULL DEFAULT ''",
 }
 Run: TypeAlias = Callable[..., list[tuple[Any, ...]]]  # (sql with ? for values, the values) to rows
 T = TypeVar("T")
