@@ -241,6 +241,7 @@ class ServeConfig(Section):
     engine: str = Field(
         "", description="endpoint:<model>@<url> of a vLLM that serves the base model and loads adapters; empty for the model of [model]"
     )
+    engine_options: dict[str, Any] = Field({}, description="keywords of the engine, such as window or key_env")
     adapters_at: str = Field("", description="the folder .rung/adapters as the engine sees it; empty where it sees the same path")
 
 

@@ -37,6 +37,8 @@ def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[
     opened = offers.open()
     store = open_store(opened.ws)
     store.read("SELECT 1")
+    if opened.knowledge:
+        opened.knowledge[0].embedder.embed(["ready"], query=True)  # its weights are read now, not with the first question
     settings = opened.ws.config.serve
     answers = ThreadPoolExecutor(settings.at_once, "answer")
     return Desk(offers, store, Gate(settings.at_once, settings.queue), settings, answers, names, draining)
@@ -46,7 +48,7 @@ def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The application over an open desk; `more` are routes of others, such as the documents that are sent."""
     routes: list[BaseRoute] = [*_api(at), *more]
     if find_spec(STUDIO):
-        routes.append(Mount("/", routes=_studio(at.offers.folder)))
+        routes.append(_studio(at.offers.folder))
     handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
     return Starlette(routes=routes, exception_handlers=handlers)
 
@@ -85,9 +87,9 @@ def _api(at: Desk) -> list[BaseRoute]:
     return [Route(path, at.route(handler), methods=[method]) for method, path, handler in handlers]
 
 
-def _studio(folder: Path) -> Sequence[BaseRoute]:
+def _studio(folder: Path) -> Mount:
     made = import_module(STUDIO).studio(folder)
-    return list(made.routes) if isinstance(made, Starlette) else list(made)
+    return Mount("/", app=made) if isinstance(made, Starlette) else Mount("/", routes=list(made))
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from rung.errors import RungError
 from rung.serve import refusals, told
 from rung.serve.desk import Desk, log, sent
-from rung.serve.forms import PLAIN, Form, checked_schema
+from rung.serve.forms import PLAIN, Form
 from rung.serve.refusals import Refusal, refusal_of
 from rung.serve.running import Piece, Question, answering
 from rung.serve.schemas import ChatRequest, NamedTool, Part, Turn
@@ -77,10 +77,7 @@ def _form(wanted: ChatRequest, after: Sequence[Turn]) -> Form:
     asked = wanted.response_format
     if asked and asked.type != "text":
         schema = (asked.json_schema.schema_ if asked.json_schema else None) or {"type": "object"}
-        schema = checked_schema(schema, "response_format")
     tools = tuple(tool.model_dump(exclude_none=True) for tool in wanted.tools or ()) if wanted.tool_choice != "none" else ()
-    for tool in tools:
-        checked_schema(tool["function"].get("parameters", {}), "tools")
     choice = wanted.tool_choice.function.name if isinstance(wanted.tool_choice, NamedTool) else wanted.tool_choice or "auto"
     if choice not in ("auto", "required", "none", *(tool["function"]["name"] for tool in tools)):
         raise Refusal(400, f"there is no tool '{choice}'", "invalid_value", "tool_choice")

@@ -107,12 +107,16 @@ async def sent(request: Request, form: type[Sent]) -> Sent:
     try:
         return form.model_validate_json(bytes(body))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        said = f"{where}: {first['msg']}" if where else first["msg"]
-        raise Refusal(400, said, "invalid_value", where) from None
+        raise misread(error) from None
     except (RecursionError, UnicodeError):
         raise Refusal(400, "the request's JSON can't be read", "invalid_json") from None
+
+
+def misread(error: ValidationError) -> Refusal:
+    """What of a request is not as it must be, without what was sent."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return Refusal(400, f"{where}: {first['msg']}" if where else first["msg"], "invalid_value", where)
 
 
 def _bearer(request: Request) -> str:

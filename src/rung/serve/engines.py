@@ -37,8 +37,7 @@ def loader(ws: Workspace, adapter: Path | None) -> tuple[ChatModel, Callable[[Wo
         raise ConfigError(sentence, "choose one on this machine, or take private out of [limits]")
     from rung.models.endpoint import open_endpoint
 
-    options = ws.config.model.options if ws.config.model.name.startswith("endpoint:") else {}
-    base = open_endpoint(spec.partition(":")[2], None, **options)
+    base = open_endpoint(spec.partition(":")[2], None, **ws.config.serve.engine_options)
     engine = Engine(base, ws.config.serve.adapters_at)
     return (engine.with_adapter(ws, adapter) if adapter else base), engine.with_adapter
 

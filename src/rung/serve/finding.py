@@ -96,7 +96,7 @@ async def search(at: Desk, request: Request) -> Response:
 
     def work() -> dict[str, Any]:
         hits = _found(at, key, wanted)
-        _noted(at, key, "search", {"passages": [hit.passage.id for hit in hits]}, {"query": wanted.query, "where": wanted.where}, 0)
+        _noted(at, key, "search", {"passages": [hit.passage.id for hit in hits]}, _said(wanted, hits), 0)
         data = [_hit(hit) for hit in hits]
         page = {"object": "vector_store.search_results.page", "search_query": [wanted.query]}
         return {**page, "data": data, "has_more": False, "next_page": None}
@@ -115,6 +115,10 @@ def _found(at: Desk, key: Key, wanted: SearchRequest) -> Sequence[Hit]:
     view = narrowed(knowledge, *wanted.where) if wanted.where else knowledge
     found = searching(at.offers.open().ws, view)
     return replace(found, k=wanted.max_num_results or found.k).find(wanted.query).hits
+
+
+def _said(wanted: SearchRequest, hits: Sequence[Hit]) -> dict[str, Any]:
+    return {"query": wanted.query, "where": wanted.where, "documents": sorted({hit.passage.document for hit in hits})}
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -90,6 +90,8 @@ def formed(
         spoken = wrapped(Followed(model, form.tail, model.adapter) if form.tail else model)
         yield from answer_stream(replace(ready, model=spoken), question, history)
         return
+    for schema in (form.schema, *(tool["function"].get("parameters") for tool in form.tools)):
+        checked_schema(schema if schema is not None else {})
     ready = replace(ready, model=wrapped(ready.model))
     if form.plain:
         yield from answer_stream(ready, question, history)
@@ -176,19 +178,19 @@ def invalid(value: Json, schema: Json) -> str:
     return f"{error.json_path}: {error.message[:200]}." if error else ""
 
 
-def checked_schema(schema: Json, param: str) -> Json:
+def checked_schema(schema: Json) -> Json:
     """A client's schema. Refusal where it is none, or could hang the server."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
     if not isinstance(schema, dict | bool):
-        raise Refusal(400, "the JSON Schema is no object", "invalid_json_schema", param)
+        raise Refusal(400, "the JSON Schema is no object", "invalid_json_schema")
     try:
         if unsafe := _unsafe(schema):
-            raise Refusal(400, f"'{unsafe}' is not supported in a JSON Schema for a model on this machine", "invalid_json_schema", param)
+            raise Refusal(400, f"'{unsafe}' is not supported in a JSON Schema for a model on this machine", "invalid_json_schema")
         Draft202012Validator.check_schema(schema)
     except (SchemaError, RecursionError) as error:
-        raise Refusal(400, f"the JSON Schema is not valid: {str(error)[:200]}", "invalid_json_schema", param) from None
+        raise Refusal(400, f"the JSON Schema is not valid: {str(error)[:200]}", "invalid_json_schema") from None
     return schema
 
 

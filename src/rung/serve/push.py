@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from rung.errors import DataError, RungError
 from rung.knowledge.origins.push import Push, Pushed
@@ -30,6 +30,24 @@ def application(
     folder: Path, sources: Mapping[str, PushSource], syncing: Syncing, token: str, access: str, hosts: frozenset[str]
 ) -> Starlette:
     """The application. `access` is the key of metadata that holds readers; `hosts`, if any, are the only Host names answered."""
+
+    def guarded(handler: Handler) -> Handler:
+        async def guard(request: Request) -> Response:
+            if token and not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
+                return _refused(401, "the token is missing or wrong", "send it as Authorization: Bearer TOKEN")
+            if hosts and (request.url.hostname or "") not in hosts:  # a web page that resolves its own name to this machine
+                return _refused(403, "this name is not this machine's", "ask it by the address that it listens on")
+            return await handler(request)
+
+        return guard
+
+    return Starlette(routes=routes(folder, sources, syncing, access, guarded))
+
+
+def routes(
+    folder: Path, sources: Mapping[str, PushSource], syncing: Syncing, access: str, guarded: Callable[[Handler], Handler]
+) -> list[BaseRoute]:
+    """What documents are sent to; `guarded` lets nobody through to a handler who may not."""
     places = {name: Push(folder / source.path / name) for name, source in sources.items()}
 
     def found(request: Request) -> tuple[Push, PushSource, str]:
@@ -67,21 +85,18 @@ def application(
     async def sync(request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(syncing.status))
 
-    def guarded(handler: Handler) -> Handler:
-        async def guard(request: Request) -> Response:
-            if token and not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
-                return _refused(401, "the token is missing or wrong", "send it as Authorization: Bearer TOKEN")
-            if hosts and (request.url.hostname or "") not in hosts:  # a web page that resolves its own name to this machine
-                return _refused(403, "this name is not this machine's", "ask it by the address that it listens on")
-            return await _said(handler, request)
-
-        return guard
-
     document = "/v1/documents/{path:path}"
     handlers: list[tuple[str, str, Handler]] = [
         ("PUT", document, put), ("GET", document, get), ("DELETE", document, delete), ("GET", "/v1/sync", sync)
     ]  # fmt: skip
-    return Starlette(routes=[Route(path, guarded(handler), methods=[method]) for method, path, handler in handlers])
+    return [Route(path, guarded(_saying(handler)), methods=[method]) for method, path, handler in handlers]
+
+
+def _saying(handler: Handler) -> Handler:
+    async def said(request: Request) -> Response:
+        return await _said(handler, request)
+
+    return said
 
 
 async def _said(handler: Handler, request: Request) -> Response:

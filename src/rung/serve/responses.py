@@ -10,12 +10,13 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from rung.serve import refusals, told
 from rung.serve.chat import STREAM, begun, event, question, spoken, text_of, whole
-from rung.serve.desk import Desk, sent
+from rung.serve.desk import Desk, misread, sent
 from rung.serve.refusals import Refusal
 from rung.serve.running import Piece, Question, answering
 from rung.serve.schemas import ChatRequest, Item, NamedResponseTool, ResponseRequest
@@ -58,7 +59,10 @@ def asked(wanted: ResponseRequest) -> Question:
         "tool_choice": choice,
         "response_format": {"type": kind.type, **schema} if kind else None,
     }
-    return question(ChatRequest.model_validate({name: value for name, value in told_.items() if value is not None}))
+    try:
+        return question(ChatRequest.model_validate({name: value for name, value in told_.items() if value is not None}))
+    except ValidationError as error:
+        raise misread(error) from None
 
 
 def _turn(item: Item) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def _name(kind: str) -> str:
 def _output(answer: Answer, message: str) -> list[dict[str, Any]]:
     text = _message(message, "completed", [_part(answer.text, [told.flat(one) for one in told.marked(answer)])])
     calls = [
-        {"id": _name("fc"), "type": "function_call", "status": "completed", "call_id": call["id"], **call["function"]}
+        {"id": f"fc_{call['id']}", "type": "function_call", "status": "completed", "call_id": call["id"], **call["function"]}
         for call in answer.calls
     ]
     return [*([text] if answer.text or not calls else []), *calls]

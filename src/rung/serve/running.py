@@ -214,7 +214,8 @@ def noted(at: Desk, key: Key, asked: Question, answer: Answer, ended: str, start
         "seconds": round(time.time() - started, 3),
     }
     said = {"question": asked.text, "history": list(asked.history), "system": asked.system, "answer": answer.text}
-    content = said if at.settings.audit == "text" else None
+    documents = sorted({hit.passage.document for hit in answer.hits})
+    content = {**said, "documents": documents} if at.settings.audit == "text" else None
     told |= {} if content else {name: hashlib.sha256(str(said[name]).encode()).hexdigest() for name in ("question", "answer")}
     money = cost(answer.usage, seconds(answer), w.prices(at.offers.open().ws))
 

@@ -15,12 +15,22 @@ from contextlib import suppress
 from pathlib import Path
 from socket import socket
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError, MissingExtra
 from rung.serve.listening import loopback, open_socket
+from rung.sources import PushSource
 from rung.workspace.keys import any_key
 from rung.workspace.store import open_store
 from rung.workspace.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+    from rung.serve.desk import Desk, Handler
+    from rung.serve.syncing import Syncing
 
 SOCKET = "RUNG_SERVE_SOCKET"  # the number of the socket that a worker was given
 
@@ -54,19 +64,47 @@ def _answer(folder: Path, host: str, opened: socket, drain: float, *, say: bool)
     ending: list[uvicorn.Server] = []
     names = frozenset({"localhost", "127.0.0.1", "::1", host}) if loopback(host) else frozenset()
     at = desk(folder, names, lambda: bool(ending and ending[0].should_exit))
+    syncing, documents = _documents(folder, at)
     config = uvicorn.Config(
-        application(at), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=max(1, round(drain)),
+        application(at, documents), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=max(1, round(drain)),
         server_header=False, date_header=False, ws="none", backlog=2048, limit_concurrency=None,
     )  # fmt: skip
     ending.append(uvicorn.Server(config))
     if say:
         print(f"serving on {url(host, opened)}", flush=True)
+    signal.signal(signal.SIGTERM, lambda number, frame: None)  # uvicorn stops in order at one, and then sends it to us again
+    if syncing:
+        syncing.start()
     try:
         with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and tells again
             ending[0].run(sockets=[opened])
     finally:
+        if syncing:
+            syncing.stop()
         at.store.close()
         opened.close()
+
+
+def _documents(folder: Path, at: Desk) -> tuple[Syncing | None, list[BaseRoute]]:
+    """The routes that take documents, for keys of editors, and the thread that syncs them; nothing without a source to send to."""
+    from rung.knowledge.origins.push import Push
+    from rung.serve.push import routes
+    from rung.serve.syncing import Syncing
+
+    config = at.offers.open().ws.config
+    sources = {source.name: source for source in config.knowledge.sources if isinstance(source, PushSource)}
+    if not sources:
+        return None, []
+    syncing = Syncing(folder, {name: Push(folder / source.path / name) for name, source in sources.items()})
+
+    def guarded(handler: Handler) -> Handler:
+        async def guard(request: Request) -> Response:
+            await at.key(request, "editor")
+            return await handler(request)
+
+        return at.route(guard)
+
+    return syncing, routes(folder, sources, syncing, config.access.metadata, guarded)
 
 
 def _supervise(folder: Path, host: str, workers: int, opened: socket) -> None:

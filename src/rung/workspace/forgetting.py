@@ -23,8 +23,10 @@ from rung.workspace import labels
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import move, moves, redact, standing
 from rung.workspace.ignoring import ignore, ignored
+from rung.workspace.store import open_store
 from rung.workspace.to_forget import Plan, Request, held, journal, lies, logs, plan, states
 from rung.workspace.traces import Rows, Sought, drop_rows, folded, mentions, raw_mentions, rows_of, rows_with
+from rung.workspace.trail import entries, erase, names
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -155,6 +157,15 @@ def _clean_records(ws: Workspace, asked: Request, whole: Plan) -> None:
     shutil.rmtree(ws.home / "freshness", ignore_errors=True)  # a replay of the documents' past, made anew when it is asked for
     if asked.subject and (ws.home / "catalogue.sqlite").exists():
         redact(ws.home, sought.said_in, f"forgotten (request {asked.id})")
+    _clean_trail(ws, asked, sought)
+
+
+def _clean_trail(ws: Workspace, asked: Request, sought: Sought) -> None:
+    """Out of the audit log go the texts of questions and answers that named it or were answered from its passages."""
+    store = open_store(ws)
+    erase(store, lambda entry: names(entry, sought), labels.who(), {"request": asked.id})
+    store.shrink()
+    store.close()
 
 
 def _clean_models(ws: Workspace, asked: Request, whole: Plan) -> None:
@@ -181,7 +192,8 @@ def _retrain(ws: Workspace, whole: Plan, progress: Progress) -> dict[str, str]:
         for label in {one.label for one in moves(ws.home)}:
             stood = standing(ws.home, label)
             if stood and stood.adapter == name:
-                move(ws.home, stood, label, folder.name, "retrain", stood.rung, labels.who(), "trained again without what was forgotten")
+                why = "trained again without what was forgotten"
+                labels.acted(ws, move(ws.home, stood, label, folder.name, "retrain", stood.rung, labels.who(), why))
     return made
 
 
@@ -197,6 +209,7 @@ def _certify(ws: Workspace, asked: Request, whole: Plan) -> Certificate:
         ),
         "files of the project's own records that hold their words": len(raw_mentions(ws.home, whole.probes, sought, APART)),
         "rows of cases and examples": sum(len(rows_with(path, sought).rows) for path in rows_of(ws)),
+        "questions and answers in the audit log": sum(names(one, sought) for one in entries(open_store(ws))),
         "runs and logs": sum(mentions(one, sought) for one in [*logs(ws), *(p for p in ws.home.glob("runs/**/*") if p.is_file())]),
         "adapters that learned from it and are not blocked": sum(
             not labels.blocked(folder) for folder in finished(labels.adapters_home(ws)) if folder.name in whole.adapters

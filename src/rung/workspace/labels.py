@@ -17,6 +17,8 @@ from rung.models.folder import BLOCKED, check_adapter
 from rung.tuning.adapters import finished, told, verify
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import Move, move, moves, standing
+from rung.workspace.store import open_store
+from rung.workspace.trail import note
 from rung.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -104,7 +106,13 @@ def give(ws: Workspace, name: str, label: str) -> Move:
     folder, before = servable(ws, name), standing(ws.home, label)
     if before and any(one.kind != "label" for one in moves(ws.home, label)):
         raise ConfigError(f"'{label}' was promoted to, so it moves only to what beats what it stands on", f"rung adapters promote {label}")
-    return move(ws.home, before, label, folder.name, "label", before.rung if before else "", who())
+    return acted(ws, move(ws.home, before, label, folder.name, "label", before.rung if before else "", who()))
+
+
+def acted(ws: Workspace, done: Move) -> Move:
+    """A move of a label, noted in the audit log."""
+    note(open_store(ws), done.kind, done.who, {"label": done.label, "adapter": done.adapter, "move": done.number}, {"why": done.why})
+    return done
 
 
 def roll_back(ws: Workspace, label: str, why: str = "") -> Move:
@@ -116,7 +124,7 @@ def roll_back(ws: Workspace, label: str, why: str = "") -> Move:
     for earlier in reversed(stack(done)[:-1]):
         if earlier.adapter in known and not blocked(known[earlier.adapter]):
             verify(known[earlier.adapter])
-            return move(ws.home, done[-1], label, earlier.adapter, "rollback", earlier.rung, who(), why)
+            return acted(ws, move(ws.home, done[-1], label, earlier.adapter, "rollback", earlier.rung, who(), why))
     raise DataError(f"'{label}' stood on no earlier adapter that can be served", "promote another with `rung adapters promote`")
 
 

@@ -59,7 +59,7 @@ def promote(ws: Workspace, name: str, label: str, rung: str = "", progress: Prog
     gate = measured(ws, folder, labels.folder_of(ws, before.adapter) if before else None, rung, progress)
     if gate.refused and not force:
         return gate, None
-    return gate, move(ws.home, before, label, folder.name, "promote", rung, labels.who(), force, asdict(gate))
+    return gate, labels.acted(ws, move(ws.home, before, label, folder.name, "promote", rung, labels.who(), force, asdict(gate)))
 
 
 def measured(ws: Workspace, candidate: Path, before: Path | None, rung: str, progress: Progress = silent) -> Gate:

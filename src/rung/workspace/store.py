@@ -49,6 +49,14 @@ class Store:
         """What `work` returns; all that it runs is one transaction, and no other writer is beside it."""
         return self._tried(work, write=True)
 
+    def shrink(self) -> None:
+        """Leave nothing of what was deleted in free pages or in a log beside the file."""
+        with self.lock:
+            self.read("SELECT 1")
+            self.held.execute("VACUUM FULL" if self.postgres else "VACUUM")
+            if not self.postgres:
+                self.held.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Let the connection go; the next use opens another."""
         with self.lock, suppress(*_errors(self.postgres)):
@@ -87,7 +95,7 @@ class Store:
         return done
 
     def _run(self, sql: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        done = self.held.execute(sql.replace("?", "%s") if self.postgres else sql, tuple(given))
+        done = self.held.execute(sql.replace("%", "%%").replace("?", "%s") if self.postgres else sql, tuple(given))
         return list(done.fetchall()) if done.description else []
 
     def _open(self) -> None:

@@ -18,7 +18,9 @@ from rung.workspace import labels
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import exports
 from rung.workspace.ignoring import ignored
+from rung.workspace.store import open_store
 from rung.workspace.traces import Rows, Sought, folded, mentions, rows_of, rows_with
+from rung.workspace.trail import entries, names
 from rung.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,6 +66,14 @@ class Plan:
         return [", ".join(said), *(f"  {path} ({digest[:12]})" for path, digest in self.documents.items()), *blocked]
 
 
+def _audited(ws: Workspace, sought: Sought) -> bool:
+    """Whether a question or an answer in the audit log holds it."""
+    store = open_store(ws)
+    found = any(names(entry, sought) for entry in entries(store))
+    store.close()
+    return found
+
+
 def plan(ws: Workspace, asked: Request) -> Plan:
     """What the request is about, and what an interrupted one still had to do. Nothing is changed.
 
@@ -101,7 +111,15 @@ def plan(ws: Workspace, asked: Request) -> Plan:
     fresh = [path for path in whole.sources if path not in gone.paths]
     serving = [folder for folder in finished(labels.adapters_home(ws)) if folder.name in adapters and not labels.blocked(folder)]
     if not (
-        before or fresh or whole.rows or whole.runs or whole.logs or serving or any(documents.values()) or (asked.retrain and adapters)
+        before
+        or fresh
+        or _audited(ws, sought)
+        or whole.rows
+        or whole.runs
+        or whole.logs
+        or serving
+        or any(documents.values())
+        or (asked.retrain and adapters)
     ):
         what = f"'{asked.documents[0]}'" if asked.documents else "these words"
         raise DataError(

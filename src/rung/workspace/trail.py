@@ -12,11 +12,12 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from rung.errors import DataError
 from rung.types import Json
 from rung.workspace.store import Run, Store
+from rung.workspace.traces import Sought
 
 PAGE = 1_000  # entries read at once
 _COLUMNS = "number, at, kind, who, told, content, sealed, before, hash"
@@ -138,9 +139,9 @@ def erase(store: Store, gone: Callable[[Entry], bool], who: str, told: Mapping[s
     return store.write(work)
 
 
-def as_json(entry: Entry) -> dict[str, Json]:
-    """An entry as `rung audit export` writes it."""
-    return asdict(entry)
+def names(entry: Entry, sought: Sought) -> bool:
+    """Whether the content holds what is sought: words, or a document that an answer was made from."""
+    return sought.named_in({name: value for name, value in (entry.content or {}).items() if name != "salt"})
 
 
 def _entry(row: Sequence[Json]) -> Entry:
