@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from serving_project import Served, asked, served, write_project
 from tiny_model import save_random_model
 from vllm_server import Engine, vllm_server
 
-from rung.workspace import labels
+from rung.workspace import labels, trail
+from rung.workspace.store import open_store
 from rung.workspace.workspace import open_workspace
 
 WEATHER = {
@@ -121,12 +124,40 @@ def test_a_schema_is_passed_on(server: Served, engine: Engine) -> None:
     assert engine.asked[0]["response_format"]["json_schema"]["schema"] == {"type": "object"}
 
 
-def test_what_the_engine_says_of_itself_is_not_told(server: Served, engine: Engine) -> None:
+def test_while_a_label_moves_no_answer_is_by_two_adapters(server: Served, engine: Engine, shop: Path) -> None:
+    ws = open_workspace(shop)
+    names = [stored(ws, seed).name for seed in (3, 4)]
+    ending = threading.Event()
+
+    def move() -> None:
+        for n in range(1000):
+            labels.give(ws, names[n % 2], "support/prod")
+            if ending.wait(0.02):
+                return
+
+    moving = threading.Thread(target=move)
+    moving.start()
+    try:
+        with ThreadPoolExecutor(8) as many:
+            bodies = [asked(f"{n}", "support/prod") for n in range(120)]
+            said = list(many.map(lambda body: server.client.post("/v1/chat/completions", json=body).json(), bodies))
+    finally:
+        ending.set()
+        moving.join()
+    spoken = [(one["choices"][0]["message"]["content"].split()[0][:16], one["rung"]["adapter"]) for one in said]
+    assert all(by == told for by, told in spoken)
+    assert {told for _, told in spoken} == {name[:16] for name in names}
+
+
+def test_what_the_engine_says_of_itself_is_not_told(server: Served, engine: Engine, shop: Path) -> None:
     engine.key, key = "another", engine.key
     try:
         said = server.client.post("/v1/chat/completions", json=asked("x", "prompt"))
     finally:
         engine.key = key
     assert (said.status_code, said.json()["error"]["code"]) == (502, "engine_failed")
+    store = open_store(open_workspace(shop))
+    assert [one.told.get("ended") for one in trail.entries(store)][-1] == "EndpointError"
+    store.close()
     assert engine.url not in said.text
     assert "secret" not in said.text

@@ -77,7 +77,7 @@ def test_a_deadline_ends_the_answer_and_the_work(shop: Path, engine: Engine) -> 
         assert json.loads(lines[-1].removeprefix("data: "))["error"]["code"] == "deadline_exceeded"
         for wrong in ("soon", "-1", "nan", "0"):
             assert server.client.post(f"/v1/chat/completions?timeout={wrong}", json=asked("q")).status_code == 400
-    assert ended(shop) == ["client_closed_request"] * 2
+    assert ended(shop) == ["deadline_exceeded"] * 2
 
 
 @pytest.mark.parametrize("stream", [False, True])

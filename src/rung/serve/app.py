@@ -31,9 +31,9 @@ from rung.workspace.store import open_store
 STUDIO = "rung.serve.studio"
 
 
-def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[], bool] = lambda: False) -> Desk:
+def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[], bool] = lambda: False, *, sync: bool = True) -> Desk:
     """Open the project, its models, its index and its store. RungError where one of them can't be."""
-    offers = Offers(folder)
+    offers = Offers(folder, sync)
     opened = offers.open()
     store = open_store(opened.ws)
     store.read("SELECT 1")

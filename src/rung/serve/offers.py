@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 from rung.approach.ladder import LADDER, SPECIALISTS, rungs_of
 from rung.climb import Parts, approach, named_adapter, unavailable
-from rung.errors import RungError
+from rung.errors import KnowledgeError, RungError
 from rung.serve.refusals import Refusal
 from rung.workspace import labels
 from rung.workspace import workspace as w
+from rung.workspace.catalogue import FILE as CATALOGUE
 from rung.workspace.catalogue import moves
 from rung.workspace.workspace import Workspace, silent
 
@@ -67,6 +68,7 @@ class Opened:
     load: Callable[[Workspace, Path], ChatModel]  # a model with an adapter's folder on top
     knowledge: list[Knowledge]  # none or one, the latest
     following: dict[str, Callable[[], ChatModel]] = field(default_factory=dict)  # by label or adapter's hash
+    rungs: dict[str, str] = field(default_factory=dict)  # of each label, and under "" which state of the catalogue says so
 
 
 @dataclass
@@ -120,13 +122,22 @@ class Offers:
                 raise Refusal(404, f"the model '{model}' can't run here: {ready}", "model_not_found", "model")
             return ready
         opened = self.open()
-        offer = next((one for one in _labelled(opened.ws) if one.id == model), None)
-        if offer is None:
+        rung = self._rung_of(opened, model)
+        if not rung:
             raise unknown(model)
-        ready = self._approach(offer.rung, key, labelled=True)
+        ready = self._approach(rung, key, labelled=True)
         if isinstance(ready, str):
             raise Refusal(404, f"the model '{model}' can't run here: {ready}", "model_not_found", "model")
         return replace(ready, name=model, model=self._following(opened, model)())
+
+    def _rung_of(self, opened: Opened, label: str) -> str:
+        """The rung that a label answers on; "" where there is no such label. Read again when a label was moved."""
+        stamp = _moved(opened.ws.home / CATALOGUE)
+        if opened.rungs.get("") != stamp:
+            found = {one.id: one.rung for one in _labelled(opened.ws)}
+            opened.rungs.clear()
+            opened.rungs.update({"": stamp, **found})
+        return opened.rungs.get(label, "")
 
     def _following(self, opened: Opened, name: str) -> Callable[[], ChatModel]:
         if name not in opened.following:
@@ -189,8 +200,18 @@ def _open(folder: Path, stamp: tuple[int, ...], *, sync: bool) -> Opened:
     base, load = loader(ws, named_adapter(ws))
     documents = ws.config.knowledge.default_folder or ws.config.knowledge.sources
     if documents and sync:
-        w.sync_knowledge(ws)
+        _synced(ws)
     return Opened(ws, stamp, base, load, [w.held_knowledge(ws)] if documents else [])
+
+
+def _synced(ws: Workspace) -> None:
+    """Bring the index up to date. Where that fails, as beside the sync of another server, what is held already is served."""
+    try:
+        w.sync_knowledge(ws)
+    except KnowledgeError as error:
+        if not w.held_knowledge(ws).state.index:
+            raise
+        print(f"error: {error.message}\nhint: {error.hint}; what is indexed already is served", file=sys.stderr, flush=True)
 
 
 def _labelled(ws: Workspace) -> list[Offer]:
@@ -218,6 +239,15 @@ def _newest(ws: Workspace, rung: str) -> str:
 
 def _seen_by(ws: Workspace, key: Key) -> Workspace:
     return replace(ws, user=key.user, groups=key.groups)
+
+
+def _moved(catalogue: Path) -> str:
+    """Another text after each commit to a SQLite file, whose header counts them (https://www.sqlite.org/fileformat2.html)."""
+    try:
+        with catalogue.open("rb") as file:
+            return file.read(28).hex()
+    except OSError:
+        return "none"
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

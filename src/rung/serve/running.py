@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
@@ -17,6 +16,7 @@ from typing import Any
 from starlette.requests import Request
 
 from rung.approach.approach import Approach, answer_stream
+from rung.errors import RungError
 from rung.measure.cost import cost, seconds
 from rung.serve.desk import Desk
 from rung.serve.forms import PLAIN, Form, formed
@@ -46,12 +46,25 @@ class Question:
     trace: str = ""  # the caller's own trace, as the header traceparent tells it
 
 
+@dataclass
+class Stop:
+    """Whether a question is to be answered no further, and why. Mutable: the event loop sets it, the thread looks."""
+
+    asked: bool = False
+    why: Refusal | None = None
+
+    def check(self) -> None:
+        """Raise the reason once it is asked."""
+        if self.asked:
+            raise self.why or gone()
+
+
 @dataclass(frozen=True)
 class Stoppable:
-    """A model that ends its answer at the next piece once `gone` is set: the engine behind it stops generating."""
+    """A model that ends its answer at the next piece once it is asked to: the engine behind it stops generating."""
 
     model: ChatModel
-    gone: threading.Event
+    stop: Stop
 
     @property
     def id(self) -> str:
@@ -72,8 +85,7 @@ class Stoppable:
         pieces = self.model.stream(prompts, settings)
         try:
             for piece in pieces:
-                if self.gone.is_set():
-                    raise gone()
+                self.stop.check()
                 yield piece
         finally:
             if close := getattr(pieces, "close", None):
@@ -82,12 +94,12 @@ class Stoppable:
 
 async def answering(at: Desk, key: Key, asked: Question, request: Request) -> AsyncGenerator[Piece, None]:
     """Pieces of text as they come, the Answer last. Raises Refusal and RungError; closing it stops the generation."""
-    loop, stop = asyncio.get_running_loop(), threading.Event()
+    loop, stop = asyncio.get_running_loop(), Stop()
     events: asyncio.Queue[Piece | BaseException] = asyncio.Queue()
     end = loop.time() + deadline(at, request)
     left = loop.create_task(_left(request))
     since = await _entered(at, left, end - loop.time())
-    timer = loop.call_at(end, events.put_nowait, late())
+    timer = loop.call_at(end, _expire, stop, events)
     left.add_done_callback(lambda done: None if done.cancelled() else events.put_nowait(gone()))
     put = _putting(loop, events)
     work = loop.run_in_executor(at.answers, _answer, at, key, asked, stop, put)
@@ -101,9 +113,14 @@ async def answering(at: Desk, key: Key, asked: Question, request: Request) -> As
             if isinstance(item, Answer):
                 return
     finally:
-        stop.set()
+        stop.asked = True
         timer.cancel()
         left.cancel()
+
+
+def _expire(stop: Stop, events: asyncio.Queue[Any]) -> None:
+    stop.why = late()
+    events.put_nowait(stop.why)
 
 
 async def _entered(at: Desk, left: asyncio.Task[None], seconds: float) -> float:
@@ -159,7 +176,7 @@ def _ended(at: Desk, since: float, done: asyncio.Future[None], events: asyncio.Q
         events.put_nowait(error)
 
 
-def _answer(at: Desk, key: Key, asked: Question, stop: threading.Event, put: Callable[[Piece], None]) -> None:
+def _answer(at: Desk, key: Key, asked: Question, stop: Stop, put: Callable[[Piece], None]) -> None:
     """In a thread: find who answers, let them, and note it."""
     if limit := admitted(at.store, key):
         raise over(limit)
@@ -176,17 +193,17 @@ def _answer(at: Desk, key: Key, asked: Question, stop: threading.Event, put: Cal
                 if isinstance(piece, Answer):
                     noted(at, key, asked, piece, "answered", started)
                     put(piece)
-                elif stop.is_set():
-                    raise gone()
                 else:
+                    stop.check()
                     spoken.append(piece)
                     put(piece)
-    except Refusal as refusal:
-        noted(at, key, asked, Answer(asked.text, "".join(spoken), made_by=ready.made_by), refusal.code, started)
+    except (Refusal, RungError) as error:
+        how = error.code if isinstance(error, Refusal) else type(error).__name__
+        noted(at, key, asked, Answer(asked.text, "".join(spoken), made_by=ready.made_by), how, started)
         raise
 
 
-def _pieces(ready: Approach, asked: Question, stop: threading.Event) -> Generator[Piece, None, None]:
+def _pieces(ready: Approach, asked: Question, stop: Stop) -> Generator[Piece, None, None]:
     def stoppable(model: ChatModel) -> ChatModel:
         return Stoppable(model, stop)
 

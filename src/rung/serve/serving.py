@@ -22,7 +22,7 @@ from rung.serve.listening import loopback, open_socket
 from rung.sources import PushSource
 from rung.workspace.keys import any_key
 from rung.workspace.store import open_store
-from rung.workspace.workspace import open_workspace
+from rung.workspace.workspace import open_workspace, sync_knowledge
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -63,7 +63,7 @@ def _answer(folder: Path, host: str, opened: socket, drain: float, *, say: bool)
 
     ending: list[uvicorn.Server] = []
     names = frozenset({"localhost", "127.0.0.1", "::1", host}) if loopback(host) else frozenset()
-    at = desk(folder, names, lambda: bool(ending and ending[0].should_exit))
+    at = desk(folder, names, lambda: bool(ending and ending[0].should_exit), sync=say)
     syncing, documents = _documents(folder, at)
     config = uvicorn.Config(
         application(at, documents), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=max(1, round(drain)),
@@ -109,6 +109,7 @@ def _documents(folder: Path, at: Desk) -> tuple[Syncing | None, list[BaseRoute]]
 
 def _supervise(folder: Path, host: str, workers: int, opened: socket) -> None:
     """Processes on one socket; one that dies is started again, and SIGTERM and Ctrl-C end them all in order."""
+    sync_knowledge(open_workspace(folder))  # once, not by each process
     opened.set_inheritable(True)
     command = [sys.executable, "-m", "rung", "serve", str(folder), "--host", host]
     environment = {**os.environ, SOCKET: str(opened.fileno())}
