@@ -149,3 +149,17 @@ def _answers(server: Served) -> bool:
         return httpx.post(f"{server.url}/v1/chat/completions", json=asked("q"), timeout=30).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def test_a_model_on_this_machine_stops_too(tmp_path: Path) -> None:
+    from tiny_model import save_random_model
+
+    write_project(tmp_path, "local:model")
+    save_random_model(tmp_path / "model", seed=0)
+    body = asked("Say it all.", "prompt", stream=True, max_tokens=1900, temperature=2, seed=3)
+    with served(tmp_path) as server:
+        for _ in range(3):
+            with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body, timeout=30) as stream:
+                next(line for line in stream.iter_lines() if '"content": "' in line)
+            waited(lambda: server.client.get("/ready").json()["running"] == 0, 5)
+    assert "client_closed_request" in ended(tmp_path)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -141,8 +142,10 @@ def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threa
                 if response.status_code in _AGAIN and attempt < model.options.retries:
                     wait = _wait(response.headers.get("retry-after", ""), attempt, model.options.backoff, f"{settings.seed}/{body}")
                 else:
-                    yield from _answer(model, response, reading, gone)
+                    lines = response.iter_lines()
+                    yield from _answer(model, response, lines, reading, gone)
                     yield _reply(model, prompt, reading, time.perf_counter() - begun)
+                    _exhaust(lines)
                     return
         except httpx.TransportError as error:
             if reading.text or attempt == model.options.retries:
@@ -152,10 +155,17 @@ def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threa
             return
 
 
-def _answer(model: EndpointModel, response: httpx.Response, reading: Reading, gone: threading.Event) -> Iterator[str]:
+def _exhaust(lines: Iterator[str]) -> None:
+    """A response that was read to its end leaves a connection that the next request can use."""
+    with suppress(httpx.TransportError):
+        for _ in lines:
+            pass
+
+
+def _answer(model: EndpointModel, response: httpx.Response, lines: Iterator[str], reading: Reading, gone: threading.Event) -> Iterator[str]:
     if response.status_code != 200:
         raise _refused(model, response.status_code, response.read().decode("utf-8", "replace"))
-    for piece in read_events(response.iter_lines(), reading, model.url):
+    for piece in read_events(lines, reading, model.url):
         if gone.is_set():
             return
         yield piece
