@@ -51,13 +51,15 @@ class Gate:
         wanted: set[asyncio.Future[Any]] = {turn, left}
         try:
             await asyncio.wait(wanted, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
-            if turn.done():
-                return
-            raise gone() if left.done() else late()
+            if not turn.done():
+                raise gone() if left.done() else late()
+        except BaseException:  # whoever is cancelled in the very moment of getting a place gives it on
+            if turn.done() and not turn.cancelled():
+                self.free.release()
+            turn.cancel()
+            raise
         finally:
             self.waiting -= 1
-            if not turn.done():
-                turn.cancel()
 
 
 def gone() -> Refusal:
