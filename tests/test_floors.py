@@ -39,7 +39,9 @@ MAY_IMPORT = {
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
     "doctor": NOUNS | {"knowledge", "models", "tuning", "workspace", "show"},
-    "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "climb"},
+    "monitoring": NOUNS | {"knowledge", "approach", "tuning", "measure", "workspace", "climb", "runs"},
+    "show_monitoring": NOUNS | {"monitoring", "workspace", "report", "show", "show_serving"},
+    "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "climb", "monitoring"},
     "cli": NOUNS
     | {
         "workspace",
@@ -62,7 +64,7 @@ MAY_IMPORT = {
     "show_adapters": NOUNS | {"workspace", "report", "show"},
     "cli_adapters": NOUNS | {"show_adapters"},
     "show_serving": NOUNS | {"measure", "workspace", "show"},
-    "cli_serve": NOUNS | {"show_serving", "serve"},
+    "cli_serve": NOUNS | {"show_serving", "show_monitoring", "serve"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

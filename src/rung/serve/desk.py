@@ -49,6 +49,7 @@ class Desk:
     seen: dict[str, tuple[float, Key | None]] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
     meter: Meter | None = None
+    closing: Callable[[], None] = lambda: None  # when the last answer was given
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """What `work` returns; the server goes on meanwhile."""

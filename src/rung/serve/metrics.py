@@ -25,10 +25,11 @@ class Meter:
     answered: Callable[[Traffic, Answer, str], None]
     rated: Callable[[str, str], None]  # by model: up, down or corrected
     requested: Callable[[str, int], None]  # path of a route, status
+    queued: Callable[[int, int], None]  # running, waiting
     shown: Callable[[], bytes]
 
 
-def meter(running: Callable[[], int], waiting: Callable[[], int]) -> Meter:
+def meter() -> Meter:
     """Counters of this process, or of all workers where they share a folder. MissingExtra without prometheus-client."""
     try:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
@@ -46,15 +47,8 @@ def meter(running: Callable[[], int], waiting: Callable[[], int]) -> Meter:
     sentences = Counter("rung_sentences", "Checked sentences.", ["model", "support"], registry=own)
     feedback = Counter("rung_feedback", "Feedback.", ["model", "kind"], registry=own)
     requests = Counter("rung_requests", "Requests, by path and status.", ["path", "status"], registry=own)
-    # in one process they are looked at when they are asked for; in several each writes what it last knew
-    held = [
-        (Gauge("rung_running", "Questions being answered.", registry=own, multiprocess_mode="livesum"), running),
-        (Gauge("rung_waiting", "Questions that wait.", registry=own, multiprocess_mode="livesum"), waiting),
-    ]
-
-    def look() -> None:
-        for gauge, value in held:
-            gauge.set(value())
+    running = Gauge("rung_running", "Questions being answered.", registry=own, multiprocess_mode="livesum")
+    waiting = Gauge("rung_waiting", "Questions that wait.", registry=own, multiprocess_mode="livesum")
 
     def answered(row: Traffic, answer: Answer, trace: str) -> None:
         questions.labels(row.model, row.ended).inc()
@@ -69,16 +63,30 @@ def meter(running: Callable[[], int], waiting: Callable[[], int]) -> Meter:
         if row.sentences:
             sentences.labels(row.model, "supported").inc(row.sentences - row.unsupported)
             sentences.labels(row.model, "unsupported").inc(row.unsupported)
-        look()
+
+    def rated(model: str, kind: str) -> None:
+        feedback.labels(model, kind).inc()
+
+    def requested(path: str, status: int) -> None:
+        requests.labels(path, str(status)).inc()
+
+    def queued(now: int, later: int) -> None:
+        running.set(now)
+        waiting.set(later)
 
     def shown() -> bytes:
-        look()
         if not os.environ.get(FOLDER):
             return bytes(generate_latest(own))
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return bytes(generate_latest(together))
 
-    return Meter(
-        answered, lambda model, kind: feedback.labels(model, kind).inc(), lambda path, status: requests.labels(path, str(status)).inc(), shown
-    )
+    return Meter(answered, rated, requested, queued, shown)
+
+
+def ended(process: int, meeting: str) -> None:
+    """A worker is no more: what it last said of its own queue counts no longer."""
+    if meeting:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(process, meeting)  # type: ignore[no-untyped-call]

@@ -18,7 +18,7 @@ from rung.serve.desk import Desk, sent
 from rung.serve.refusals import Refusal
 from rung.serve.running import over, who
 from rung.serve.schemas import FeedbackRequest, TakeRequest
-from rung.workspace.feedback import give, rated, take
+from rung.workspace.feedback import Rated, give, rated, take
 from rung.workspace.importing import as_row
 from rung.workspace.keys import Key, admitted
 
@@ -53,13 +53,14 @@ async def listed(at: Desk, request: Request) -> Response:
 
     def work() -> dict[str, Any]:
         found = rated(at.offers.open().ws, at.store, sees=seen_by(at, key))[:1000]
-        data = [
-            {**asdict(one.said), "model": one.about.figures.model, "question": one.about.question, "said": one.about.answer, "taken": one.taken}
-            for one in found
-        ]
-        return {"object": "list", "data": data}
+        return {"object": "list", "data": [_shown(one) for one in found]}
 
     return JSONResponse(await at.in_thread(work))
+
+
+def _shown(one: Rated) -> dict[str, Any]:
+    about = {"model": one.about.figures.model, "question": one.about.question, "said": one.about.answer}
+    return {**asdict(one.said), **about, "taken": one.taken}
 
 
 async def taken(at: Desk, request: Request) -> Response:

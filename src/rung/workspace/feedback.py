@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rung.approach.policy import MARK
 from rung.approach.question import question_key
 from rung.errors import DataError
+from rung.measure.metrics import without_markers
 from rung.types import Case, Evidence
 from rung.workspace import trail
 from rung.workspace import workspace as w
@@ -53,18 +55,26 @@ class Rated:
     @property
     def ideal(self) -> str:
         """The answer as it ought to be: the correction, or what was rated well; "" where neither is known."""
-        return self.said.correction or (self.about.answer if self.said.thumb == "up" else "")
+        return self.said.correction or (without_markers(self.about.answer.replace(MARK, "")) if self.said.thumb == "up" else "")
 
 
 def give(
-    store: Store, answer: str, who: str, thumb: Thumb = "", correction: str = "", reason: str = "", *, words: bool = True, any_: bool = False
+    store: Store,
+    answer: str,
+    who: str,
+    thumb: Thumb = "",
+    correction: str = "",
+    reason: str = "",
+    *,
+    words: bool = True,
+    anybodys: bool = False,
 ) -> Feedback:
-    """Keep it. `words`: whether the audit log keeps people's texts. `any_`: of whomever's answer, else only of one's own.
+    """Keep it. `words`: whether the audit log keeps people's texts. `anybodys`: of anybody's answer, else of one's own alone.
 
     DataError for an answer that there is not, or is not one's own, for nothing said, and for words that can't be kept.
     """
     about, correction, reason = answered(store, answer), correction.strip(), reason.strip()
-    if about is None or not (any_ or about.figures.who == who):
+    if about is None or not (anybodys or about.figures.who == who):
         raise DataError(f"there is no answer '{answer[:100]}'", "send the id that came with the answer")
     if not (thumb or correction or reason):
         raise DataError("the feedback says nothing", "send a thumb (up or down), a correction or a reason")
@@ -124,7 +134,8 @@ def take(
     made = _case(ws, one, asked)
     _check_sides(ws, made, SIDES[to])
     append(target_of(ws, SIDES[to]), [made])
-    trail.note(store, "feedback taken", who or operator(), {"answer": one.said.answer, "feedback": one.said.entry, "as": to, "row": made.id})
+    told = {"answer": one.said.answer, "feedback": one.said.entry, "as": to, "row": made.id}
+    trail.note(store, "feedback taken", who or operator(), told)
     return made
 
 
@@ -155,7 +166,8 @@ def _check_sides(ws: Workspace, made: Case, side: Literal["cases", "examples"]) 
     for row in (*held(ws, other), *held(ws, side)):
         if question_key(row.question) == question_key(made.question):
             where = side if row in held(ws, side) else other
-            raise DataError(f"'{row.id}' of the {where} asks the same", "a question is trained on or measured on, once: mend that row instead")
+            hint = "a question is trained on or measured on, and once: mend that row instead"
+            raise DataError(f"'{row.id}' of the {where} asks the same", hint)
     if near := next((row for row in held(ws, other) if row.group and row.group == made.group), None):
         hint = f"take it as {'an example' if other == 'examples' else 'a case'} instead"
         raise DataError(f"'{near.id}' of the {other} is about '{made.group}', too, and a group stands on one side alone", hint)
