@@ -114,8 +114,8 @@ def _climb(seen: Seen, worse: dict[str, str]) -> list[Saying]:
     if (moved := seen.heard.since_before) and moved.told:
         reasons.append(f"what is asked has moved since the span before ({_moved(moved)})")
     if (moved := seen.heard.since_cases) and moved.told:
-        more = f", with cases such as “{seen.heard.novel[0].name}”" if seen.heard.novel else ""
-        reasons.append(f"what is asked is not what the cases ask ({_moved(moved)}): climb again{more}")
+        more = f"; add cases such as “{seen.heard.novel[0].name}”" if seen.heard.novel else ""
+        reasons.append(f"what is asked is not what the cases ask ({_moved(moved)}){more}")
     return [Saying("climb", f"Climb again: {'; '.join(reasons)}.")] if reasons else []
 
 

@@ -5,8 +5,10 @@ It holds no word of people's: what was asked and answered stands in the audit lo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import itemgetter
 from typing import Any
 
 from rung.measure.abstention import abstains
@@ -47,25 +49,29 @@ class Asked:
     documents: tuple[str, ...] = ()
 
 
-COLUMNS = ", ".join(field.name for field in fields(Traffic))
-_INSERT = f"INSERT INTO traffic ({COLUMNS}) VALUES ({', '.join('?' * len(fields(Traffic)))})"
+BEGINNING = 500  # characters in which an answer says that it doesn't know; the request path is no place for reading on
+NAMES = [field.name for field in fields(Traffic)]
+COLUMNS = ", ".join(NAMES)
+_values = itemgetter(*NAMES)
+_INSERT = f"INSERT INTO traffic ({COLUMNS}) VALUES ({', '.join('?' * len(NAMES))})"
 
 
 def figures(
     answer: Answer, *, id: str, entry: int, at: float, who: str, model: str, ended: str, seconds: float, money: float, refusal: str
 ) -> Traffic:
     """Of an answer; `refusal` is what the project says where it doesn't know."""
+    abstained = ended == "answered" and abstains(answer.text[:BEGINNING], (refusal,))
     return Traffic(
         id, entry, at, who, model, ended, round(seconds, 6), round(answer.retrieval_seconds, 6), answer.usage.prompt,
         answer.usage.completion, answer.usage.cached, money, len(answer.hits),
-        float(max(hit.score for hit in answer.hits)) if answer.hits else None, ended == "answered" and abstains(answer.text, (refusal,)),
+        float(max(hit.score for hit in answer.hits)) if answer.hits else None, abstained,
         len(answer.sentences), sum(not sentence.support for sentence in answer.sentences),
     )  # fmt: skip
 
 
 def keep(run: Run, row: Traffic) -> None:
     """Add it, within a transaction."""
-    run(_INSERT, [int(value) if isinstance(value, bool) else value for value in astuple(row)])
+    run(_INSERT, _values({**vars(row), "abstained": int(row.abstained)}))
 
 
 def traffic(store: Store, since: float = 0.0, until: float = float("inf")) -> list[Traffic]:
@@ -77,8 +83,6 @@ def traffic(store: Store, since: float = 0.0, until: float = float("inf")) -> li
 
 def asked(store: Store, rows: Sequence[Traffic]) -> list[Asked]:
     """The same answers with their words."""
-    import json
-
     if not rows:
         return []
     first, last = min(row.entry for row in rows), max(row.entry for row in rows)
@@ -99,5 +103,5 @@ def _with_words(row: Traffic, told: dict[str, Any]) -> Asked:
 
 
 def _row(row: Sequence[Any]) -> Traffic:
-    told = dict(zip((field.name for field in fields(Traffic)), row, strict=True))
+    told = dict(zip(NAMES, row, strict=True))
     return Traffic(**{**told, "abstained": bool(told["abstained"])})
