@@ -4,6 +4,8 @@ Text is real where the development data is there, vectors are made up to lie as 
 asked for its ten best by meaning and words. `ratio` is against LanceDB's fastest setting that finds 98 % of what its own
 exact search finds, `ratio_same_recall` against the fastest that finds as much as we do.
 It refuses to time a search that returned a passage the filter forbids.
+
+`--keep FOLDER` keeps the corpora there (3 GB at a million), goes on where filling one was cut off, and opens what is finished.
 """
 
 from __future__ import annotations
@@ -18,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import _million, _peers
+from bench import _kept, _million, _peers
 from rung.knowledge.fusion import fused, fusion
-from rung.knowledge.indexes import open_index
 from rung.knowledge.knowledge import POOL, Knowledge, search, seen
 from rung.knowledge.state import Held, State
 from rung.types import ALL, Filter, Hit
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from rung.types import Vectors
 
 K = 10
-BATCH = 250_000
 GOOD, NEAR = 0.98, 0.005  # a recall that is enough, and recalls that count as the same
 PEERS = 100_000  # passages up to which Chroma and pgvector are run: their graphs take long to build
 
@@ -74,7 +74,7 @@ class Corpus:
     questions: Sequence[tuple[str, Vectors]]
 
 
-def run(small: bool = False) -> dict[str, object]:
+def run(small: bool = False, keep: Path | None = None) -> dict[str, object]:
     """Milliseconds, recall@10 of the fused ranking against exact vectors, and the ratio to LanceDB's call; in small up to 40,000."""
     figures: dict[str, object] = {}
     found: dict[str, object] = {}
@@ -83,29 +83,20 @@ def run(small: bool = False) -> dict[str, object]:
     sizes = (("10k", 10_000), ("40k", 40_000)) if small else (("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000))
     for name, size in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            found = _measured(held, size, Path(folder), 60 if small else 100, 10_000 if small else PEERS)
+            stored = _kept.stored(held, size, keep or Path(folder))
+            found = _measured(held, stored, size, Path(folder), 60 if small else 100, 10_000 if small else PEERS)
         figures |= {f"{key}_{name}": value for key, value in found.items()}
         gc.collect()
     return figures | found  # the plain names are the largest's
 
 
-def _measured(held: _million.Words, size: int, folder: Path, count: int, peers: int) -> dict[str, object]:
-    started = time.perf_counter()
-    index = open_index("lance", folder / "ours", _million.DIMENSIONS)
-    vectors: Vectors = np.memmap(folder / "vectors", np.float32, "w+", shape=(size, _million.DIMENSIONS))
-    made = 0.0
-    for at in range(0, size, BATCH):
-        begun, numbers = time.perf_counter(), range(at, min(at + BATCH, size))
-        passages, labels = _million.passages(held, numbers)
-        vectors[at : numbers.stop] = _million.vectors(numbers, size)
-        made += time.perf_counter() - begun
-        state = index.commit([], passages, vectors[at : numbers.stop], labels)
-    built = time.perf_counter() - started - made
+def _measured(held: _million.Words, stored: _kept.Stored, size: int, folder: Path, count: int, peers: int) -> dict[str, object]:
+    index, built = stored.index, stored.built
     questions = _million.asked(held, count, size)
     documents = {f"{number}.md": Held(f"{number:064x}", "") for number in range(size // _million.PER_DOCUMENT)}
-    known = State(state, _million.DIMENSIONS, documents)
+    known = State(stored.state, _million.DIMENSIONS, documents)
     knowledge = Knowledge(folder, Asked(dict(questions)), "lance", 200, index, known)
-    corpus = Corpus(size, knowledge, folder, vectors, _allowed(size), questions)
+    corpus = Corpus(size, knowledge, folder, stored.vectors, _allowed(size), questions)
     calls = [Contender(f"LanceDB's hybrid, {label}", ask, exact) for label, ask, exact in _peers.lancedb_calls(index, K)]
     ours, free, *others = _in_turns(corpus, [_ours(corpus, _million.TEAM, built), _ours(corpus, ALL, built), *calls])
     call = min((told for told in others if told["recall"] >= GOOD), key=lambda told: told["p50_ms"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,7 +18,8 @@ def config_page() -> str:
     lines = ["# rung.toml", "", "Generated from `rung.config` by `make docs`. Unknown keys are refused and the nearest one is named.", ""]
     for section, field in Config.model_fields.items():
         model = field.annotation
-        lines += table(f"## [{section}]", model)
+        listed = get_args(model)  # a list of tables
+        lines += table(f"## [[{section}]]" if listed else f"## [{section}]", listed[0] if listed else model)
         if section == "knowledge":
             for kind, source in KINDS.items():
                 lines += table(f'### [[knowledge.sources]] with kind = "{kind}"', source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,12 +22,18 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def free() -> str:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1])
+
+
 def told(folder: Path) -> dict[str, tuple[str, str]]:
     return {one.what: (one.state, one.told + one.fix) for one in examine(folder)}
 
 
 def test_a_new_project_has_nothing_wrong(project: Path) -> None:
-    done = rung("doctor", str(project), "--json")
+    done = rung("doctor", str(project), "--json", "--port", free())
     assert done.returncode == 0, done.stdout + done.stderr
     found = {one["what"]: one for one in json.loads(done.stdout)["findings"]}
     assert found["cases"]["told"].startswith("2 cases")
@@ -52,7 +59,7 @@ def test_every_extra_is_told_and_what_is_installed_is_ok(project: Path) -> None:
 
 
 def test_a_folder_without_a_project_is_no_fault(tmp_path: Path) -> None:
-    done = rung("doctor", str(tmp_path))
+    done = rung("doctor", str(tmp_path), "--port", free())
     assert done.returncode == 0
     assert "holds no rung.toml" in done.stdout
     assert "rung init" in done.stdout
@@ -69,7 +76,7 @@ def test_a_folder_without_a_project_is_no_fault(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named_and_exits_with_one(project: Path, toml: str, what: str, said: str) -> None:
     (project / "rung.toml").write_text(toml)
-    done = rung("doctor", str(project))
+    done = rung("doctor", str(project), "--port", free())
     assert done.returncode == 1, done.stdout + done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("wrong")]
     assert len(lines) == 1
@@ -122,3 +129,12 @@ def test_a_changed_adapter_is_named(tmp_path: Path) -> None:
     home = tmp_path / ".rung" / "adapters" / ("ab" * 8)
     home.mkdir(parents=True)
     assert not [one for one in examine(tmp_path) if one.what.startswith("adapter ")]  # it was never finished: nobody sees it
+
+
+def test_a_port_that_is_taken_and_a_store_that_is_out_of_reach(project: Path) -> None:
+    (project / "rung.toml").write_text('[serve]\nstore = "postgres:host=127.0.0.1 port=9 user=x"\n')
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = {one.what: one for one in examine(project, taken.getsockname()[1])}
+    assert (found["port"].state, found["store"].state) == ("wrong", "wrong")
+    assert found["port"].fix
+    assert found["store"].fix

@@ -35,6 +35,11 @@ class ProjectConfig(Section):
     json_schema: str = Field("", description="JSON Schema file, for `extract`")
     rungs: tuple[str, ...] = Field((), description="rungs to climb; empty means all that apply")
     seed: int = Field(0, description="seed of every random choice")
+    margin: float = Field(
+        0.05, ge=0, le=1, description="a lower rung that is worse by less, with 95 % confidence, is as good as a higher one; 0 asks nothing"
+    )
+    stop_early: bool = Field(False, description="ask the cases in four parts, and stop when it is certain which rung is chosen")
+    repeat: int = Field(1, ge=1, le=100, description="how often each rung is asked, each time with another seed; scores are averaged")
 
 
 class ModelConfig(Section):
@@ -139,6 +144,11 @@ class PromptConfig(Section):
     cite: bool = Field(True, description="ask for the passage's number when there are passages")
     rewrite: bool = Field(True, description="in a chat, let the model make a question stand alone before it is searched for")
     shots: int = Field(4, ge=1, description="solved examples that few-shot shows")
+    optimise: bool | Literal["gepa"] = Field(
+        False,
+        description="choose the instructions of prompt, few-shot and rag, and what few-shot shows, on part of the solved examples; "
+        '"gepa" tries one more, which GEPA (extra `optimise`) evolves with the model',
+    )
 
 
 class AnswerConfig(Section):
@@ -152,6 +162,17 @@ class AnswerConfig(Section):
         description="hf:<name or folder> of a model of natural language inference, which judges what words alone can't; empty for none",
     )
     refusal: str = Field("The passages don't answer this.", min_length=1, description="said where an answer is refused or nothing is left")
+
+
+class JudgeConfig(Section):
+    """An optional judge model of recorded answers (`rung judge`). No verdict of a climb rests on it."""
+
+    model: str = Field("", description="named as in [model], best an endpoint: model; empty for none")
+    votes: int = Field(1, ge=1, le=9, description="how often each answer is judged, with one seed after another; the majority counts")
+    temperature: float = Field(0.0, ge=0, description="0 is greedy, where more votes say the same")
+    max_tokens: int = Field(256, ge=16, description="longest reply in tokens, the reason included")
+    structured: bool = Field(True, description="send the JSON Schema of a verdict as response_format; false where a server refuses it")
+    options: dict[str, Any] = Field({}, description="keywords of the model's kind, such as window or key_env")
 
 
 class TuningConfig(Section):
@@ -217,12 +238,23 @@ class LimitsConfig(Section):
 
 
 class PricesConfig(Section):
-    """Prices in one currency: tokens per million, the machine per hour."""
+    """Prices in one currency, tokens per million and the machine per hour, and how much is asked."""
 
     input: float = Field(0.0, ge=0, description="per million prompt tokens")
     cached_input: float = Field(0.0, ge=0, description="per million prompt tokens found in a cache")
     output: float = Field(0.0, ge=0, description="per million answer tokens")
     machine_hour: float = Field(0.0, ge=0, description="per hour of generation")
+    questions_day: float = Field(
+        0.0, ge=0, description="questions a day, for `rung cost` and the warning below the break-even; 0 for unknown"
+    )
+
+
+class OtherModel(Section):
+    """One more base model: every rung is climbed with it, too. As many `[[models]]` tables as you like, the smallest first."""
+
+    name: str = Field(description="the model, named as in [model]")
+    options: dict[str, Any] = Field({}, description="keywords of the model's kind, such as window or key_env")
+    prices: PricesConfig | None = Field(None, description="what it costs, as in [prices]; unset, what [prices] says")
 
 
 class ServeConfig(Section):
@@ -255,10 +287,12 @@ class Config(Section):
 
     project: ProjectConfig = ProjectConfig()
     model: ModelConfig = ModelConfig()
+    models: tuple[OtherModel, ...] = ()
     knowledge: KnowledgeConfig = KnowledgeConfig()
     access: AccessConfig = AccessConfig()
     prompt: PromptConfig = PromptConfig()
     answer: AnswerConfig = AnswerConfig()
+    judge: JudgeConfig = JudgeConfig()
     tuning: TuningConfig = TuningConfig()
     specialist: SpecialistConfig = SpecialistConfig()
     limits: LimitsConfig = LimitsConfig()
@@ -298,8 +332,9 @@ def _explain(path: Path, error: ValidationError) -> ConfigError:
     said = (first["msg"][0].lower() + first["msg"][1:]).replace("valid tuple", "list")
     if where[:2] == ["access", "rules"] and first["type"] == "missing":
         return ConfigError(f"{path.name}: {_placed(where)} is missing", f"{where[3]}: {AccessRule.model_fields[where[3]].description}")
-    field = _fields(where[:1]).get(where[1]) if len(where) > 1 else None
-    hint = f"{where[1]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
+    depth = len(where) - 1 if where[0] == "models" else 1
+    field = _fields(where[:depth]).get(where[depth]) if len(where) > 1 else None
+    hint = f"{where[depth]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
     return ConfigError(f"{path.name}: {_placed(where)} is {first['input']!r}: {said}", hint)
 
 
@@ -345,5 +380,7 @@ def _fields(section: list[str]) -> dict[str, FieldInfo]:
         return Config.model_fields
     if section[:2] == ["access", "rules"]:
         return AccessRule.model_fields
+    if section[0] == "models":
+        return PricesConfig.model_fields if "prices" in section else OtherModel.model_fields
     annotation = Config.model_fields[section[0]].annotation
     return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, Section) else {}

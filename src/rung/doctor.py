@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution, requires, version
@@ -17,6 +19,8 @@ from typing import Literal
 
 from rung.errors import RungError
 from rung.workspace import workspace as w
+from rung.workspace.store import open_store
+from rung.workspace.trail import verify
 
 State = Literal["ok", "absent", "wrong"]
 GIVES = {
@@ -49,9 +53,10 @@ class Finding:
     fix: str = ""
 
 
-def examine(folder: Path) -> Iterator[Finding]:
+def examine(folder: Path, port: int = 0) -> Iterator[Finding]:
     """What was found, the machine first. A folder without `rung.toml` has no project, and the rest is told."""
     yield from _machine(folder)
+    yield _port(port)
     yield from _extras()
     if (folder / "rung.toml").exists():
         yield from _project(folder)
@@ -69,6 +74,16 @@ def _machine(folder: Path) -> Iterator[Finding]:
     yield Finding("ok", "disk", told) if free > ROOM else Finding("absent", "disk", told, "make room before indexing or training much")
     if not os.access(there, os.W_OK):
         yield Finding("wrong", "folder", f"{there} can't be written to", "mend its permissions, or copy the project elsewhere")
+
+
+def _port(port: int) -> Finding:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as error:
+            return Finding("wrong", "port", f"{port} can't be listened on: {error.strerror}", "stop what listens there, or choose --port")
+    return Finding("ok", "port", f"{port} is free" if port else "any that is free")
 
 
 def _cores() -> int:
@@ -106,13 +121,10 @@ def _extras() -> Iterator[Finding]:
 
 
 def _packages(extra: str) -> Iterator[str]:
-    from packaging.requirements import Requirement
-
-    for line in requires("rung") or []:
-        needed = Requirement(line)
-        if needed.marker is None or not needed.marker.evaluate({"extra": extra}) or needed.marker.evaluate({"extra": ""}):
-            continue
-        yield from (name for inner in needed.extras for name in _packages(inner)) if needed.name == "rung" else (needed.name,)
+    for line in requires("rung") or ():
+        found = re.fullmatch(r"([\w.-]+)(?:\[([\w,-]+)\])?[^;]*;.*extra == ['\"]([\w-]+)['\"].*", line)
+        if found and found[3] == extra:
+            yield from (name for inner in found[2].split(",") for name in _packages(inner)) if found[1] == "rung" else (found[1],)
 
 
 def _installed(name: str) -> bool:
@@ -129,7 +141,7 @@ def _project(folder: Path) -> Iterator[Finding]:
         yield Finding("wrong", "rung.toml", error.message, error.hint)
         return
     yield Finding("ok", "rung.toml", f"project '{ws.config.project.name}'")
-    for look in (_cases, _model, _knowledge, _programs, _adapters):
+    for look in (_cases, _model, _embedder, _knowledge, _store, _programs, _adapters):
         try:
             yield from look(ws)
         except RungError as error:
@@ -174,6 +186,22 @@ def _endpoint(name: str, options: dict[str, object]) -> Finding:
     return Finding("ok", "model", f"{name} answers")
 
 
+def _embedder(ws: w.Workspace) -> Iterator[Finding]:
+    if ws.config.knowledge.default_folder or ws.config.knowledge.sources:
+        yield Finding("ok", "embedder", w.embedder(ws).id)
+
+
+def _store(ws: w.Workspace) -> Iterator[Finding]:
+    """Where `rung serve` keeps its keys and its audit log, and whether the log is as it was written."""
+    store = open_store(ws)
+    if not store.postgres and not Path(store.place).exists():
+        yield Finding("ok", "store", "no key, and no entry in the audit log yet")
+        return
+    done = verify(store)
+    store.close()
+    yield Finding("ok", "store", f"{done.entries} entries in the audit log, the chain holds")
+
+
 def _knowledge(ws: w.Workspace) -> Iterator[Finding]:
     settings = ws.config.knowledge
     if not settings.default_folder and not settings.sources:
@@ -210,11 +238,11 @@ def _adapters(ws: w.Workspace) -> Iterator[Finding]:
         yield Finding("ok", f"adapter {folder.name}", "its files are as they were written")
 
 
-def doctor_and_show(folder: Path, as_json: bool) -> bool:
+def doctor_and_show(folder: Path, port: int, as_json: bool) -> bool:
     """Print what was found; whether nothing is wrong."""
     from rung.show import print_json
 
-    found = list(examine(folder))
+    found = list(examine(folder, port))
     if as_json:
         print_json({"findings": [asdict(one) for one in found]})
     else:

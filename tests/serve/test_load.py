@@ -41,7 +41,7 @@ def ended(folder: Path) -> list[str]:
     return found
 
 
-def waited(until: object, seconds: float = 20.0) -> None:
+def waited(until: object, seconds: float = 60.0) -> None:
     assert callable(until)
     end = time.monotonic() + seconds
     while not until():
@@ -50,7 +50,7 @@ def waited(until: object, seconds: float = 20.0) -> None:
 
 
 def test_what_is_too_much_is_refused_at_once_and_the_rest_answered(shop: Path, engine: Engine) -> None:
-    engine.pieces, engine.pause = ["slow"], 1.0
+    engine.pieces, engine.pause = ["slow"], 2.0
     with served(shop) as server, ThreadPoolExecutor(8) as many:
         said = list(many.map(lambda n: server.client.post("/v1/chat/completions", json=asked(f"q{n}")), range(8)))
         told = server.client.get("/ready").json()
@@ -161,5 +161,5 @@ def test_a_model_on_this_machine_stops_too(tmp_path: Path) -> None:
         for _ in range(3):
             with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body, timeout=30) as stream:
                 next(line for line in stream.iter_lines() if '"content": "' in line)
-            waited(lambda: server.client.get("/ready").json()["running"] == 0, 5)
+            waited(lambda: server.client.get("/ready").json()["running"] == 0)
     assert "client_closed_request" in ended(tmp_path)

@@ -68,7 +68,7 @@ def _prepare(approach: Approach, question: str, history: Messages = ()) -> _Aske
     query = rewritten(model, turns, question) if turns and searches else Rewritten(question)
     started = time.perf_counter()
     found = source.find(query.text)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started if found.seconds is None else found.seconds
     said: list[Message] = [{"role": turn["role"], "content": MARKER.sub("", turn["content"]).strip()} for turn in turns[-TURNS:]]
     room, whole = approach.settings.max_tokens, source.whole
     messages, kept, dropped = fit(
@@ -94,9 +94,7 @@ def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
         generation_seconds=reply.seconds + asked.query.seconds,
         sentences=sentences,
         confidence=reply.confidence,
-        made_by=made | {"approach": _named(made)}
-        | _adapter(approach.model)
-        | {f"live {name}": told for name, told in asked.live.items()},
+        made_by=made | {"approach": _named(made)} | _adapter(approach.model) | {f"live {name}": told for name, told in asked.live.items()},
         query="" if asked.query.text == asked.question else asked.query.text,
         finish=reply.finish,
         calls=reply.calls,

@@ -250,19 +250,26 @@ def search(knowledge: Knowledge, query: str, k: int, mode: str = "hybrid") -> li
     on this knowledge, and `rung.knowledge.fusion` names the others. Raises ConfigError for another mode.
     """
     how = fusion(resolved(knowledge.choice, mode))
-    found = legs(knowledge, query, max(k, POOL), how.legs) if k > 0 else {}
-    return folded(fused(found, how), k, lambda path: knowledge.state.documents[path].hash)
+    while k > 0:  # once, unless another thread commits meanwhile
+        found = fused(legs(knowledge, query, max(k, POOL), how.legs, thin=True), how)
+        hits = knowledge.index.whole(folded(found, k, lambda path: knowledge.state.documents[path].hash))
+        if hits is not None:
+            return hits
+    return []
 
 
-def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("dense", "words")) -> dict[str, list[Hit]]:
-    """What each search brings by itself, best first, at most `depth` passages each."""
+def legs(
+    knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("dense", "words"), thin: bool = False
+) -> dict[str, list[Hit]]:
+    """What each search brings by itself, best first, at most `depth` passages each; thin hits are for `index.whole`."""
     found: dict[str, list[Hit]] = {name: [] for name in names}
     if not knowledge.state.documents:
         return found
     with ThreadPoolExecutor(1) as beside:  # by words, while this thread embeds the question and searches by meaning
-        words = beside.submit(knowledge.index.words, query, depth, knowledge.only) if "words" in found else None
+        words = beside.submit(knowledge.index.words, query, depth, knowledge.only, thin) if "words" in found else None
         if "dense" in found:
-            found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
+            vector = knowledge.embedder.embed([query], query=True)[0]
+            found["dense"] = knowledge.index.dense(vector, depth, knowledge.only, thin)
         if words:
             found["words"] = words.result()
     return found

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 
 from rung.errors import RungError
 from rung.serve import refusals
@@ -28,10 +26,9 @@ from rung.serve.openapi import openapi
 from rung.serve.rating import listed, rate, taken
 from rung.serve.refusals import Refusal
 from rung.serve.responses import respond
+from rung.serve.studio import studio
 from rung.serve.tracing import tracing
 from rung.workspace.store import open_store
-
-STUDIO = "rung.serve.studio"
 
 
 def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[], bool] = lambda: False, *, sync: bool = True) -> Desk:
@@ -57,10 +54,10 @@ def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[
 def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The application over an open desk; `more` are routes of others, such as the documents that are sent."""
     routes: list[BaseRoute] = [*_api(at), *more]
-    if find_spec(STUDIO):
-        routes.append(_studio(at.offers.folder))
     handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    made = Starlette(routes=routes, exception_handlers=handlers)
+    made.router.default = studio(at)  # behind the API, whose paths refuse a wrong method themselves
+    return made
 
 
 def _api(at: Desk) -> list[BaseRoute]:
@@ -102,11 +99,6 @@ def _api(at: Desk) -> list[BaseRoute]:
         ("GET", "/v1/feedback", partial(listed, at)), ("POST", "/v1/feedback/take", partial(taken, at)), ("GET", "/metrics", metrics),
     ]  # fmt: skip
     return [Route(path, at.route(handler), methods=[method]) for method, path, handler in handlers]
-
-
-def _studio(folder: Path) -> Mount:
-    made = import_module(STUDIO).studio(folder)
-    return Mount("/", app=made) if isinstance(made, Starlette) else Mount("/", routes=list(made))
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -16,8 +16,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rung.approach.ladder import LADDER, SPECIALISTS, rungs_of
-from rung.climb import Parts, approach, named_adapter, unavailable
 from rung.errors import KnowledgeError, RungError
+from rung.parts import Parts, approach, named_adapter, unavailable
 from rung.serve.refusals import Refusal
 from rung.workspace import labels
 from rung.workspace import workspace as w
@@ -197,6 +197,8 @@ def _open(folder: Path, stamp: tuple[int, ...], *, sync: bool) -> Opened:
     from rung.serve.engines import loader
 
     ws = w.open_workspace(folder)
+    w.examples(ws)  # what is wrong with these and with the cases is said now, not to each who asks
+    w.cases(ws)
     base, load = loader(ws, named_adapter(ws))
     documents = ws.config.knowledge.default_folder or ws.config.knowledge.sources
     if documents and sync:

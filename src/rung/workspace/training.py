@@ -76,6 +76,22 @@ def prepare(ws: Workspace, examples: Sequence[Case], public: Knowledge | None, *
     return Prepared(solved, made, *split(kept, 0.1, ws.config.project.seed))
 
 
+def is_raft(rung: str) -> bool:
+    """Whether a rung's adapter is trained with passages. ConfigError for one that is not trained."""
+    from rung.approach.ladder import LADDER
+
+    if rung not in LADDER or not LADDER[rung].trained_on:
+        raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
+    return LADDER[rung].model == "raft"
+
+
+def knowledge_for(ws: Workspace, progress: Progress, *, raft: bool) -> Knowledge | None:
+    """The documents, where a training needs them."""
+    needed = raft or ws.config.access.on or ws.config.tuning.method == "pretrain"
+    synced = w.sync_knowledge(ws, progress) if needed else None
+    return synced[0] if synced else None
+
+
 def train_adapter(
     ws: Workspace,
     examples: Sequence[Case],
@@ -178,6 +194,12 @@ def audited(adapter: Path) -> Path:
     return adapter.with_name(f"{adapter.name}.audit.json")
 
 
+def learned(adapter: Path) -> str:
+    """What the check after a training found wrong, with what to do; "" where it learned, or where another machine trained."""
+    path = adapter / "scores.json"
+    return str(json.loads(path.read_text(encoding="utf-8")).get("why", "")) if path.exists() else ""
+
+
 @contextmanager
 def writing(adapters: Path) -> Iterator[None]:
     """Hold the one lock for training, and tell a full disk from a fault: torch and safetensors don't raise OSError for it."""
@@ -233,8 +255,11 @@ def lr_range(ws: Workspace, knowledge: Knowledge | None, progress: Progress, *, 
     return curve, path
 
 
-def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say) -> list[Cell]:
-    """RAFT's settings swept on the project's validation split, best first; validated on what the serving search brings."""
+def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say, cells: Sequence[tuple[float, int]] = ()) -> list[Cell]:
+    """RAFT's settings swept on the project's validation split, best first; validated on what the serving search brings.
+
+    `cells` are pairs of gold_probability and distractors; twelve around the served k where none are given.
+    """
     from rung.tuning.audit.personal import cleaned
     from rung.tuning.raft_sweep import SHARES, sweep
     from rung.tuning.recipe import Heard
@@ -254,7 +279,7 @@ def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say
         return clean(raft_source_of(ws, public, p, distractors), kept)
 
     served = clean(lambda case: tuple(source.find(case.question).hits), held)
-    grid = [(p, n) for n in sorted({1, source.k - 1, 2 * source.k - 1}) for p in SHARES]
+    grid = list(cells) or [(p, n) for n in sorted({1, source.k - 1, 2 * source.k - 1}) for p in SHARES]
     with writing(plan.adapters):
         heard = Heard(partial(progress, "sweep"), say)
         return sweep(plan.base, made, served, grid, plan.recipe, plan.adapters, plan.documents, plan.base_id, heard, plan.means)

@@ -133,11 +133,11 @@ class Postgres:
             for statement in TIDY.split(";"):
                 self.connection.execute(self._sql(statement), {"keep": kept})
 
-    def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
+    def dense(self, vector: Vectors, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
         """The k nearest by cosine, by an exact scan of what the filter lets through; ties in order of document and start."""
         return [Hit(_passage(row), float(row[6])) for row in self._rows(DENSE, only, vector=_text(vector), k=k)]
 
-    def words(self, text: str, k: int, only: Filter = ALL) -> list[Hit]:
+    def words(self, text: str, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
         """The k best by BM25; passages that share no word with the query are left out."""
         asked = _counted(next(iter(tokenized([text]))))
         if not asked:
@@ -146,6 +146,10 @@ class Postgres:
         anything = " | ".join(f"'{term}'" for term in terms)
         rows = self._rows(WORDS, only, terms=terms, times=times, any=anything, k=k)
         return [Hit(_passage(row), float(row[6])) for row in rows]
+
+    def whole(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits: none is thin here."""
+        return list(hits)
 
     def passages(self, only: Filter = ALL) -> Iterator[Passage]:
         """All passages in order of document and start."""

@@ -1,0 +1,55 @@
+"""How values are shown on pages: times, numbers, states, intervals and losses as pictures. It makes text and numbers, no markup."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+STATES = {"waiting": "waiting", "running": "running", "done": "done", "failed": "failed", "cancelled": "stopped"}
+PAGES = (
+    ("/", "Overview"), ("/documents", "Documents"), ("/cases", "Cases"), ("/climb", "Climb"), ("/chat", "Chat"), ("/compare", "Compare"),
+    ("/train", "Train"), ("/adapters", "Adapters"), ("/diagnose", "Diagnose"), ("/cost", "Cost"), ("/advise", "Advise"),
+    ("/jobs", "Jobs"), ("/settings", "Settings"),
+)  # fmt: skip
+
+
+def when(seconds: float | None) -> str:
+    """A moment as people write it, in the server's time zone."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""
+
+
+def lasting(seconds: float | None) -> str:
+    """A length of time in its two greatest units."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+
+
+def share(value: float | None) -> str:
+    """A share of 1 in per cent."""
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number with so many significant digits."""
+    return "–" if value is None else f"{value:.{digits}g}" if isinstance(value, float) else f"{value:,}"
+
+
+def curve(lines: Sequence[Mapping[str, float]], name: str = "loss", width: int = 600, height: int = 160) -> dict[str, Any] | None:
+    """The points of a line through losses, in a picture of that size, with the first and last value; None for fewer than two."""
+    found = [(float(line["step"]), float(line[name])) for line in lines if name in line]
+    if len(found) < 2:
+        return None
+    low, high = min(loss for _, loss in found), max(loss for _, loss in found)
+    left, right = found[0][0], found[-1][0]
+    across, up = (right - left) or 1.0, (high - low) or 1.0
+    points = " ".join(f"{(step - left) / across * width:.1f},{height - (loss - low) / up * height:.1f}" for step, loss in found)
+    told = {"first": found[0][1], "last": found[-1][1], "low": low, "high": high, "steps": int(right)}
+    return {"points": points, "width": width, "height": height, **told}
+
+
+FILTERS = {"when": when, "lasting": lasting, "share": share, "number": number}
+GLOBALS = {"PAGES": PAGES, "STATES": STATES, "curve": curve}
