@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from rung.workspace import workspace as w
 from rung.workspace.feedback import SAID, Rated, feedback, rated
 from rung.workspace.importing import held
 from rung.workspace.store import Store
-from rung.workspace.traffic import Traffic, asked, traffic
+from rung.workspace.traffic import Asked, Traffic, asked, traffic
 from rung.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -50,16 +50,22 @@ class Watched:
     words: bool  # whether any question still has its words: not with audit = "hashes", nor where they were forgotten or pruned
 
 
-def watch(ws: Workspace, store: Store, span: float = 7 * DAY, now: float | None = None) -> Watched:
-    """The last `span` seconds beside those before. RungError where the store or the knowledge can't be opened."""
+def watch(ws: Workspace, store: Store, span: float = 7 * DAY, now: float | None = None, view: Knowledge | None = None) -> Watched:
+    """The last `span` seconds beside those before. RungError where the store or the knowledge can't be opened.
+
+    `view` is the knowledge as somebody may see it: words of answers from other documents are left out, figures are not. Without
+    one it is all of it, for the operator.
+    """
     until = time.time() + 1e-3 if now is None else now
     since = until - span
     rows, said = _rows(store, since - span, until), feedback(store, since - span)
     current, earlier = [row for row in rows if row.at >= since], [row for row in rows if row.at < since]
     cases, examples = held(ws, "cases"), held(ws, "examples")
-    words = asked(store, current)
-    told = heard(words, asked(store, earlier), [*cases, *examples], cases, w.embedder(ws), _knowledge(ws), ws.config.project.seed)
-    waiting = tuple(one for one in rated(ws, store) if one.ideal and not one.taken and one.about.question)
+    sees = view.shows if view else None
+    words, past_words = (_seen(asked(store, some), sees) for some in (current, earlier))
+    knowledge = view or _knowledge(ws)
+    told = heard(words, past_words, [*cases, *examples], cases, w.embedder(ws), knowledge, ws.config.project.seed)
+    waiting = tuple(one for one in rated(ws, store, sees=sees) if one.ideal and not one.taken and one.about.question)
     names = sorted({row.model for row in current}, key=lambda name: (-sum(row.model == name for row in current), name))
     canary = last_canary(store)
     overall, past = window(rows, said, since, until), window(rows, said, since - span, since)
@@ -75,6 +81,10 @@ def _rows(store: Store, since: float, until: float) -> list[Traffic]:
     """What people and programs asked; canaries are no traffic."""
     canaries = asked_by_canaries(store)
     return [row for row in traffic(store, since, until) if row.id not in canaries]
+
+
+def _seen(found: Sequence[Asked], sees: Callable[[str], bool] | None) -> list[Asked]:
+    return [one for one in found if sees is None or all(sees(document) for document in one.documents)]
 
 
 def _knowledge(ws: Workspace) -> Knowledge | None:

@@ -18,7 +18,7 @@ from rung.serve.desk import Desk, sent
 from rung.serve.refusals import Refusal
 from rung.serve.running import over, who
 from rung.serve.schemas import FeedbackRequest, TakeRequest
-from rung.workspace.feedback import Rated, give, rated, take
+from rung.workspace.feedback import Feedback, Rated, give, rated, take
 from rung.workspace.importing import as_row
 from rung.workspace.keys import Key, admitted
 
@@ -37,14 +37,19 @@ async def rate(at: Desk, request: Request) -> Response:
         except DataError as error:
             missing = error.message.startswith("there is no answer")
             raise Refusal(404 if missing else 400, f"{error.message}; {error.hint}", "not_found" if missing else "invalid_value") from None
-        if at.meter:
-            model = at.store.read("SELECT model FROM traffic WHERE id = ?", (said.answer,))[0][0]
-            for kind in (made.thumb, "corrected" if made.correction else ""):
-                if kind:
-                    at.meter.rated(model, kind)
+        counted(at, made)
         return {"object": "feedback", "id": made.entry, "answer": made.answer, "created": int(made.at)}
 
     return JSONResponse(await at.in_thread(work))
+
+
+def counted(at: Desk, made: Feedback) -> None:
+    """Tell the metrics, where they are on."""
+    if at.meter:
+        model = at.store.read("SELECT model FROM traffic WHERE id = ?", (made.answer,))[0][0]
+        for kind in (made.thumb, "corrected" if made.correction else ""):
+            if kind:
+                at.meter.rated(model, kind)
 
 
 async def listed(at: Desk, request: Request) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
@@ -42,7 +43,7 @@ class Question:
     system: str = ""  # the client's own instructions, which follow the project's
     settings: dict[str, Any] = field(default_factory=dict)
     form: Form = PLAIN
-    id: str = ""  # under which feedback finds the answer
+    id: str = field(default_factory=lambda: f"answer-{uuid.uuid4().hex}")  # under which feedback finds the answer
     trace: str = ""  # the caller's own trace, as the header traceparent tells it
 
 

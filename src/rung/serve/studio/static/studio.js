@@ -29,7 +29,7 @@ async function ask(form, model, history, into) {
     const told = JSON.parse(line);
     if (told.text) text.textContent += told.text;
     if (told.error) text.replaceWith(made("p", told.error, "error"));
-    if (told.html !== undefined) { into.innerHTML = told.html; answer = told.answer; }
+    if (told.html !== undefined) { into.innerHTML = told.html; htmx.process(into); answer = told.answer; }
   };
   try {
     const reply = await fetch(form.action, { method: "POST", body });
