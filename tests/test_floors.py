@@ -48,8 +48,23 @@ MAY_IMPORT = {
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "parts", "show"},
     "doctor": NOUNS | {"knowledge", "models", "tuning", "workspace", "show"},
+    "monitoring": NOUNS | {"knowledge", "approach", "tuning", "measure", "workspace", "climb", "runs"},
+    "show_monitoring": NOUNS | {"monitoring", "workspace", "report", "show", "show_serving"},
     "serve": NOUNS
-    | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "parts", "climb", "runs", "circumstances", "advice"},
+    | {
+        "knowledge",
+        "models",
+        "approach",
+        "tuning",
+        "measure",
+        "workspace",
+        "parts",
+        "climb",
+        "runs",
+        "circumstances",
+        "advice",
+        "monitoring",
+    },
     "cli": NOUNS
     | {
         "workspace",
@@ -75,7 +90,7 @@ MAY_IMPORT = {
     "show_adapters": NOUNS | {"workspace", "report", "show"},
     "cli_adapters": NOUNS | {"show_adapters"},
     "show_serving": NOUNS | {"measure", "workspace", "show"},
-    "cli_serve": NOUNS | {"show_serving", "serve"},
+    "cli_serve": NOUNS | {"show_serving", "show_monitoring", "serve"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

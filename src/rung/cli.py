@@ -328,6 +328,7 @@ app.command(epilog="Example: `rung export support/prod shop --to support-gguf --
 app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 app.command(epilog="Example: `rung serve shop --port 8321`")(cli_serve.serve)
 app.command(epilog="Example: `rung mcp shop --as anna`")(cli_serve.mcp)
+app.command(epilog="Example: `rung watch shop --since 7d`")(cli_serve.watch)
 app.add_typer(cli_serve.keys, name="keys")
 app.add_typer(cli_serve.audit, name="audit")
 

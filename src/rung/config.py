@@ -291,6 +291,11 @@ class ServeConfig(Section):
     )
     engine_options: dict[str, Any] = Field({}, description="keywords of the engine, such as window or key_env")
     adapters_at: str = Field("", description="the folder .rung/adapters as the engine sees it; empty where it sees the same path")
+    metrics: bool = Field(False, description="figures for Prometheus at /metrics, for keys with the role editor")
+    traces: str = Field(
+        "", pattern="^(|https?://.+)$", description="URL of an OTLP/HTTP collector that is sent a span for each question; empty for none"
+    )
+    traces_text: bool = Field(False, description="whether spans hold questions and answers")
     oidc: OidcConfig = Field(OidcConfig(), description="a table of its own, below")
 
 

@@ -17,7 +17,7 @@ from studio_server import PASSWORD, ROOT, chromium, leaflet, serious, serving, u
 PAGES = (
     "/", "/documents", "/documents/search?q=volunteers", "/documents/view?path=welcome.md&start=10&end=60", "/cases",
     "/cases?side=examples", "/cases/edit?side=cases&id=welcome-1", "/climb", "/chat", "/compare", "/train", "/adapters",
-    "/forget", "/diagnose", "/cost", "/advise", "/jobs", "/settings",
+    "/forget", "/monitor", "/diagnose", "/cost", "/advise", "/jobs", "/settings",
 )  # fmt: skip
 
 

@@ -20,11 +20,14 @@ from rung.serve.chat import chat
 from rung.serve.desk import Desk, Handler
 from rung.serve.finding import embed, rerank, search
 from rung.serve.gate import Gate
+from rung.serve.metrics import meter
 from rung.serve.offers import Offers
 from rung.serve.openapi import openapi
+from rung.serve.rating import listed, rate, taken
 from rung.serve.refusals import Refusal
 from rung.serve.responses import respond
 from rung.serve.studio import studio
+from rung.serve.tracing import tracing
 from rung.workspace.store import open_store
 
 
@@ -37,8 +40,15 @@ def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[
     if opened.knowledge:
         opened.knowledge[0].embedder.embed(["ready"], query=True)  # its weights are read now, not with the first question
     settings = opened.ws.config.serve
-    answers = ThreadPoolExecutor(settings.at_once, "answer")
-    return Desk(offers, store, Gate(settings.at_once, settings.queue), settings, answers, names, draining)
+    answers, gate = ThreadPoolExecutor(settings.at_once, "answer"), Gate(settings.at_once, settings.queue)
+    counted = meter() if settings.metrics else None
+    traced = tracing(opened.ws.config) if settings.traces else None
+    if counted:
+        gate.changed = counted.queued
+    made = Desk(offers, store, gate, settings, answers, names, draining, meter=counted)
+    made.listeners = tuple(one.answered for one in (counted, traced) if one)
+    made.closing = traced.close if traced else made.closing
+    return made
 
 
 def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
@@ -75,11 +85,18 @@ def _api(at: Desk) -> list[BaseRoute]:
     async def described(request: Request) -> Response:
         return JSONResponse(openapi())
 
+    async def metrics(request: Request) -> Response:
+        await at.key(request, "editor")
+        if at.meter is None:
+            raise Refusal(404, "metrics are off; set metrics = true under [serve]", "not_found")
+        return Response(await at.in_thread(at.meter.shown), media_type="text/plain; version=0.0.4; charset=utf-8")
+
     handlers: list[tuple[str, str, Handler]] = [
         ("GET", "/health", health), ("GET", "/ready", ready), ("GET", "/openapi.json", described), ("GET", "/v1/models", models),
         ("POST", "/v1/chat/completions", partial(chat, at)), ("POST", "/v1/responses", partial(respond, at)),
         ("POST", "/v1/embeddings", partial(embed, at)), ("POST", "/v1/rerank", partial(rerank, at)),
-        ("POST", "/v1/search", partial(search, at)),
+        ("POST", "/v1/search", partial(search, at)), ("POST", "/v1/feedback", partial(rate, at)),
+        ("GET", "/v1/feedback", partial(listed, at)), ("POST", "/v1/feedback/take", partial(taken, at)), ("GET", "/metrics", metrics),
     ]  # fmt: skip
     return [Route(path, at.route(handler), methods=[method]) for method, path, handler in handlers]
 

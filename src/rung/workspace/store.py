@@ -33,6 +33,15 @@ MIGRATIONS = {  # applied in this order, each once; add below, change none
     "studio logins": "CREATE TABLE failed_logins (name TEXT NOT NULL, at DOUBLE PRECISION NOT NULL)",
     "studio votes": "CREATE TABLE votes (id TEXT PRIMARY KEY, at DOUBLE PRECISION NOT NULL, who TEXT NOT NULL, question TEXT NOT NULL, "
     "told TEXT NOT NULL, choice TEXT NOT NULL)",
+    "traffic": "CREATE TABLE traffic (id TEXT PRIMARY KEY, entry BIGINT NOT NULL, at DOUBLE PRECISION NOT NULL, who TEXT NOT NULL, "
+    "model TEXT NOT NULL, ended TEXT NOT NULL, seconds DOUBLE PRECISION NOT NULL, retrieval DOUBLE PRECISION NOT NULL, "
+    "prompt BIGINT NOT NULL, completion BIGINT NOT NULL, cached BIGINT NOT NULL, money DOUBLE PRECISION NOT NULL, "
+    "passages BIGINT NOT NULL, score DOUBLE PRECISION, abstained BIGINT NOT NULL, sentences BIGINT NOT NULL, "
+    "unsupported BIGINT NOT NULL)",
+    "traffic by time": "CREATE INDEX traffic_at ON traffic (at)",
+    "feedback": "CREATE TABLE feedback (entry BIGINT PRIMARY KEY, answer TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, "
+    "who TEXT NOT NULL, thumb TEXT NOT NULL, corrected BIGINT NOT NULL)",
+    "feedback by answer": "CREATE INDEX feedback_answer ON feedback (answer)",
     "studio login addresses": "ALTER TABLE failed_logins ADD COLUMN address TEXT NOT NULL DEFAULT ''",
 }
 Run: TypeAlias = Callable[..., list[tuple[Any, ...]]]  # (sql with ? for values, the values) to rows

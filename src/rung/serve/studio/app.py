@@ -31,6 +31,7 @@ from rung.serve.studio import (
     diagnosed,
     documents,
     login,
+    monitor,
     overview,
     people,
     queue,
@@ -43,7 +44,7 @@ from rung.workspace import job_output, jobs
 
 HERE = Path(__file__).parent
 PAGES = (
-    login, overview, queue, documents, cases, climbs, chat, compare, training, adapters, diagnosed, costs, advice, settings
+    login, overview, queue, documents, cases, climbs, chat, compare, training, adapters, monitor, diagnosed, costs, advice, settings
 )  # fmt: skip
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "

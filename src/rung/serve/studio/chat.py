@@ -85,8 +85,8 @@ async def _lines(ask: Ask, asked: Question, pieces: AsyncGenerator[Piece, None])
 def answered(ask: Ask, asked: Question, answer: Answer) -> str:
     """An answer as a part of a page."""
     template = ask.room.templates.get_template("answer.html")
-    editor = ask.person.may("editor")
-    return template.render(parts=parts(answer), about=told.beside(answer), answer=answer, link=link, model=asked.model, editor=editor)
+    who = {"person": ask.person, "editor": ask.person.may("editor")}
+    return template.render(parts=parts(answer), about=told.beside(answer), answer=answer, link=link, asked=asked, **who)
 
 
 def parts(answer: Answer) -> list[dict[str, Any]]:

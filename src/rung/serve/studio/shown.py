@@ -9,8 +9,8 @@ from typing import Any
 STATES = {"waiting": "waiting", "running": "running", "done": "done", "failed": "failed", "cancelled": "stopped"}
 PAGES = (
     ("/", "Overview"), ("/documents", "Documents"), ("/cases", "Cases"), ("/climb", "Climb"), ("/chat", "Chat"), ("/compare", "Compare"),
-    ("/train", "Train"), ("/adapters", "Adapters"), ("/diagnose", "Diagnose"), ("/cost", "Cost"), ("/advise", "Advise"),
-    ("/jobs", "Jobs"), ("/settings", "Settings"),
+    ("/train", "Train"), ("/adapters", "Adapters"), ("/monitor", "Monitor"), ("/diagnose", "Diagnose"), ("/cost", "Cost"),
+    ("/advise", "Advise"), ("/jobs", "Jobs"), ("/settings", "Settings"),
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ async function ask(form, model, history, into) {
     const told = JSON.parse(line);
     if (told.text) text.textContent += told.text;
     if (told.error) text.replaceWith(made("p", told.error, "error"));
-    if (told.html !== undefined) { into.innerHTML = told.html; answer = told.answer; }
+    if (told.html !== undefined) { into.innerHTML = told.html; htmx.process(into); answer = told.answer; }
   };
   try {
     const reply = await fetch(form.action, { method: "POST", body });
@@ -97,16 +97,18 @@ function compare(form) {
       column.append(made("h2", blind ? `Answer ${at + 1}` : model));
       return ask(form, model, [], column.appendChild(made("div")));
     }));
+    const ids = [...columns.children].map(column => column.querySelector("[name=answer]")?.value || "");
     if (blind) columns.querySelectorAll(".fine").forEach(one => one.remove());
     if (answers.filter(one => one !== null).length > 1) {
       differing([...columns.querySelectorAll(".said-text")]);
       vote.elements.question.value = form.elements.question.value;
-      vote.querySelectorAll("[name=model]").forEach(one => one.remove());
+      vote.querySelectorAll("[name=model], [name=answer]").forEach(one => one.remove());
       vote.querySelector(".choices").replaceChildren(...models.map((model, at) => {
-        const label = made("label", "", "tick"), choice = made("input"), hidden = made("input");
+        const label = made("label", "", "tick"), choice = made("input"), hidden = made("input"), id = made("input");
         Object.assign(choice, { type: "radio", name: "choice", value: model, required: true });
         Object.assign(hidden, { type: "hidden", name: "model", value: model });
-        vote.append(hidden);
+        Object.assign(id, { type: "hidden", name: "answer", value: ids[at] });
+        vote.append(hidden, id);
         label.append(choice, ` ${blind ? `Answer ${at + 1}` : model}`);
         return label;
       }));
