@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import zipfile
@@ -303,4 +304,64 @@ def test_what_was_done_stands_in_the_audit_log(admin: Visitor, folder: Path) -> 
     kinds = {entry.kind for entry in entries(store)}
     assert {"job", "person", "settings", "question"} <= kinds
     verify(store)
+    store.close()
+
+
+def test_a_document_is_deleted_where_it_lies_in_the_folder(admin: Visitor, folder: Path) -> None:
+    admin.post("/documents", "/documents/upload", files=[("files", ("brief.md", b"# Brief\n\nIt lasts a day.\n"))])
+    ended(folder)
+    page = "/documents/view?path=brief.md"
+    assert "Delete it" in admin.get(page).text
+    assert admin.post(page, "/documents/delete", path="brief.md").status_code == 200
+    assert ended(folder).state == "done"
+    assert not (folder / "docs" / "brief.md").exists()
+    assert "brief.md" not in admin.get("/documents?q=brief").text.partition("<main")[2].partition("documents</h2>")[2].partition("<ul")[2]
+    for path in ("../rung.toml", "/etc/passwd", "nowhere.md"):
+        assert admin.post("/documents", "/documents/delete", path=path).status_code == 400
+    assert (folder / "rung.toml").exists()
+
+
+def test_packed_rows_are_imported_and_what_was_sent_is_swept(admin: Visitor, folder: Path) -> None:
+    rows = "\n".join(json.dumps({"frage": f"Where is rake {n}?", "antwort": f"Hook {n}"}) for n in range(5))
+    page = admin.post("/cases", "/cases/upload", files={"file": ("rakes.jsonl.gz", gzip.compress(rows.encode()))}, side="examples")
+    assert "Where is rake 2?" in page.text
+    name, taken = page.url.params["file"], {"map-question": "frage", "map-answer": "antwort"}
+    admin.post(f"/cases/import?side=examples&file={name}", "/cases/take", side="examples", file=name, **taken)
+    assert ended(folder).state == "done"
+    assert "rake 4" in admin.get("/cases?side=examples&q=rake").text
+    assert list((folder / ".rung" / "uploads").iterdir()) == []
+    bad = admin.post("/cases", "/cases/upload", files={"file": ("bomb.exe", b"x")}, side="examples")
+    assert bad.status_code == 400
+
+
+def test_an_empty_project_is_served_and_filled(tmp_path: Path) -> None:
+    folder = leaflet(tmp_path / "leaflet", "none.md")
+    (folder / "cases.jsonl").write_bytes(b"")
+    with serving(folder) as url, closing(set_up(url, folder).web) as web:
+        first = Visitor(web)
+        for path in ("/", "/documents", "/cases", "/climb", "/chat", "/compare", "/train", "/adapters", "/forget", "/advise", "/monitor"):
+            assert first.get(path).status_code == 200, path
+        assert "no documents yet" in first.get("/documents/search?q=shed").text
+        first.post("/documents", "/documents/upload", files=[("files", ("new.md", b"# New\n\nThe new shed is blue.\n"))])
+        assert ended(folder).state == "done"
+        assert "new.md" in first.get("/documents").text
+        assert "blue" in say(first, "Which colour is the new shed?").text
+        assert first.post("/documents/view?path=new.md", "/documents/delete", path="new.md").status_code == 400
+        first.post("/cases/edit?side=cases", "/cases/save", side="cases", question="Which colour is the shed?", answer="Blue")
+        assert "1 cases" in first.get("/cases").text
+
+
+def test_one_address_that_tries_many_names_has_to_wait(tmp_path: Path) -> None:
+    from rung.errors import DataError
+    from rung.serve.studio import people
+    from rung.workspace.store import Store
+
+    store = Store(str(tmp_path / "serve.sqlite"), postgres=False)
+    people.put(store, "anna", "reader", PASSWORD)
+    for n in range(people.FROM_ONE):
+        assert people.checked(store, f"guess {n}", "wrong", f"2001:db8::{n + 1:x}") is None
+    with pytest.raises(DataError, match="too many failed logins from"):
+        people.checked(store, "anna", PASSWORD, "2001:db8::ffff")
+    assert people.checked(store, "anna", PASSWORD, "2001:db8:0:1::1") == "reader"
+    assert people.checked(store, "anna", PASSWORD, "192.0.2.1") == "reader"
     store.close()

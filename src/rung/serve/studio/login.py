@@ -1,4 +1,4 @@
-"""Logging in and out, by a password or a provider, and setting the first password with the code that whoever started the server can read."""
+"""Logging in and out, by a password or a provider, and the first password, set with the code that whoever started the server can read."""
 
 from __future__ import annotations
 

@@ -151,7 +151,13 @@ def answered(one: Provider, login: Begun | None, back: str, query: Mapping[str, 
 def _exchanged(one: Provider, code: str, verifier: str, back: str) -> str:
     """The ID token for a code."""
     config, told = one.config, one.metadata()
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "client_id": config.client_id, "code_verifier": verifier}
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": back,
+        "client_id": config.client_id,
+        "code_verifier": verifier,
+    }
     secret = _secret(config)
     basic = "client_secret_basic" in told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     if secret and not basic:
