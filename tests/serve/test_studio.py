@@ -365,3 +365,53 @@ def test_one_address_that_tries_many_names_has_to_wait(tmp_path: Path) -> None:
     assert people.checked(store, "anna", PASSWORD, "2001:db8:0:1::1") == "reader"
     assert people.checked(store, "anna", PASSWORD, "192.0.2.1") == "reader"
     store.close()
+
+
+def test_a_vote_is_feedback_where_the_best_was_called_good_or_none_was(admin: Visitor, folder: Path) -> None:
+    def asked(model: str) -> str:
+        lines = [json.loads(line) for line in say(admin, "How many volunteers run the Shed?", model).text.splitlines()]
+        return str(lines[-1]["html"].split('name="answer" value="')[1].split('"')[0])
+
+    def thumbs() -> list[str]:
+        from rung.workspace.store import Store
+
+        store = Store(str(folder / ".rung" / "serve.sqlite"), postgres=False)
+        found = [row[0] for row in store.read("SELECT thumb FROM feedback ORDER BY entry")]
+        store.close()
+        return found
+
+    models = ["prompt", "rag"]
+    sent = {"question": "How many volunteers run the Shed?", "model": models}
+    before = len(thumbs())
+    admin.post("/compare", "/compare/vote", **sent, answer=[asked(one) for one in models], choice="rag")
+    assert thumbs()[before:] == []
+    admin.post("/compare", "/compare/vote", **sent, answer=[asked(one) for one in models], choice="rag", good="yes")
+    assert thumbs()[before:] == ["up"]
+    admin.post("/compare", "/compare/vote", **sent, answer=[asked(one) for one in models], choice="")
+    assert thumbs()[before:] == ["up", "down", "down"]
+    assert admin.post("/compare", "/compare/vote", **sent, answer=["made up", "too"], choice="").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3e4, "30,000"), (999.5, "1,000"), (4.25e-05, "0.0000425"), (12.0, "12"), (0.0, "0"), (53.81, "53.8"), (1e-9, "1e-09"), (None, "–")],
+)
+def test_numbers_are_written_out(value: float | None, text: str) -> None:
+    from rung.serve.studio.shown import number
+
+    assert number(value) == text
+
+
+def test_a_lineage_is_drawn_with_the_most_rows_first_and_the_rest_as_one() -> None:
+    from rung.serve.studio.shown import flow
+
+    drawn = flow([(f"d{n}.md", n) for n in range(40)], ["shed/prod"], most=10)
+    names = [words for _, words, _ in drawn["left"]]
+    assert names[0] == "d39.md"
+    assert names[-1] == "31 more documents"
+    assert sum(rows for _, _, rows in drawn["left"]) == sum(range(40))
+    heights = [y for y, _, _ in drawn["left"]]
+    assert all(low < high for low, high in zip(heights, heights[1:], strict=False))
+    assert 0 <= heights[0]
+    assert heights[-1] <= drawn["height"]
+    assert len(drawn["lines"]) == 11

@@ -1,6 +1,6 @@
 """One question to every rung, side by side, and a blind vote on which answer is best. It counts votes, it decides nothing by them.
 
-A vote is feedback too: the best answer was good, and where none is good, none was.
+A vote is feedback too: a thumb up for the best one where it was called good, and down for all where none is best.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def routes(room: Room) -> list[Route]:
             raise DataError("this vote is for none of the answers", "ask again and choose one")
         answers = dict(zip(models, ask.texts("answer"), strict=False))
         for model, name in answers.items():
-            if choice in (model, ""):
+            if not choice or (choice == model and ask.text("good")):
                 counted(room.at, give(room.store, name, who(ask.person.key), "up" if choice else "down"))
         row = (secrets.token_hex(8), time.time(), ask.person.name, question, json.dumps({"models": models}), choice or "none")
         room.store.write(lambda run: run("INSERT INTO votes (id, at, who, question, told, choice) VALUES (?, ?, ?, ?, ?, ?)", row))

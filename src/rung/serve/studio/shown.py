@@ -34,8 +34,13 @@ def share(value: float | None) -> str:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number with so many significant digits."""
-    return "–" if value is None else f"{value:.{digits}g}" if isinstance(value, float) else f"{value:,}"
+    """A number with so many significant digits, written out: a power of ten only below a millionth."""
+    if not isinstance(value, float):
+        return "–" if value is None else f"{value:,}"
+    if round(abs(value)) >= 10**digits:
+        return f"{value:,.0f}"
+    short = f"{value:.{digits}g}"
+    return f"{value:.{digits - 1 - int(short.partition('e')[2])}f}" if "e-" in short and abs(value) >= 1e-6 else short
 
 
 def curve(lines: Sequence[Mapping[str, float]], name: str = "loss", width: int = 600, height: int = 160) -> dict[str, Any] | None:

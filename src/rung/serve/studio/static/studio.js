@@ -119,4 +119,5 @@ function compare(form) {
 
 document.querySelectorAll("[data-chat]").forEach(chat);
 document.querySelectorAll("[data-compare]").forEach(compare);
+document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 if (location.hash === "#quote") document.getElementById("quote")?.scrollIntoView({ block: "center" });
