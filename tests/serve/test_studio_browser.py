@@ -210,7 +210,8 @@ def move_labels(walk: Walk, folder: Path, table: Path) -> None:
     until(lambda: "rollback" in walk.text(), 20)
     walk.shoot("adapters")
     next(one for one in walk.all(".card") if "shed/prod" not in one.text).find_element("css selector", "a").click()
-    assert "welcome.md" in walk.text("svg.flow")  # raft learned from passages
+    drawn = walk.one("svg.flow").get_attribute("textContent")
+    assert "welcome.md" in drawn  # raft learned from passages
     assert serious(walk.browser) == []
     walk.shoot("lineage")
 
