@@ -87,7 +87,8 @@ def test_the_whole_story_in_a_browser(tmp_path: Path) -> None:
     table.write_text("Frage,Antwort\n" + "\n".join(f"Which shelf holds tool number {n}?,Shelf {n % 7}" for n in range(20)) + "\n")
     with serving(folder) as url, chromium(tmp_path / "profile") as browser:
         walk = Walk(browser, url)
-        steps: tuple[Callable[[Walk, Path, Path], None], ...] = (log_in, upload, bring_examples, climb, talk, compared, train, move_labels)
+        first: list[Callable[[Walk, Path, Path], None]] = [log_in, upload, bring_examples, climb, talk, watched, compared]
+        steps = [*first, train, move_labels]
         for step in (*steps, others, forget):
             step(walk, folder, table)
         assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []
@@ -150,11 +151,24 @@ def talk(walk: Walk, folder: Path, table: Path) -> None:
     walk.one(".turns .fine")
     assert walk.text(".turns .said-text")
     walk.shoot("chat")
+    walk.press("Correct it")
+    walk.fill("form.rate textarea", "A dozen volunteers")
+    walk.press("Send")
+    until(lambda: "Thank you" in walk.text(".turns"), 20)
     cited = walk.one("a.cite").get_attribute("title")
     walk.one("a.cite").click()
     assert walk.text("#quote").splitlines()[0] in (folder / "docs" / cited).read_text()
     assert walk.browser.execute_script("const at = document.getElementById('quote').getBoundingClientRect(); return at.top < innerHeight")
     walk.shoot("citation")
+
+
+def watched(walk: Walk, folder: Path, table: Path) -> None:
+    walk.open("/monitor")
+    assert "A dozen volunteers" in walk.text("#waiting")
+    walk.shoot("monitor")
+    walk.press("Train on it")
+    until(lambda: "is an example now" in walk.text(), 20)
+    assert any("A dozen volunteers" in path.read_text() for path in folder.glob("*.jsonl"))
 
 
 def compared(walk: Walk, folder: Path, table: Path) -> None:
