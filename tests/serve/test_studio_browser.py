@@ -151,10 +151,6 @@ def talk(walk: Walk, folder: Path, table: Path) -> None:
     walk.one(".turns .fine")
     assert walk.text(".turns .said-text")
     walk.shoot("chat")
-    walk.press("Correct it")
-    walk.fill("form.rate textarea", "A dozen volunteers")
-    walk.press("Send")
-    until(lambda: "Thank you" in walk.text(".turns"), 20)
     cited = walk.one("a.cite").get_attribute("title")
     walk.one("a.cite").click()
     assert walk.text("#quote").splitlines()[0] in (folder / "docs" / cited).read_text()
@@ -163,12 +159,20 @@ def talk(walk: Walk, folder: Path, table: Path) -> None:
 
 
 def watched(walk: Walk, folder: Path, table: Path) -> None:
+    walk.open("/chat")
+    walk.fill("#question", "Who waters the plants of the Shed?")
+    walk.press("Ask")
+    walk.one(".turns form.rate")
+    walk.press("Correct it")
+    walk.fill("form.rate textarea", "The volunteers on duty")
+    walk.press("Send")
+    until(lambda: "Thank you" in walk.text(".turns"), 20)
     walk.open("/monitor")
-    assert "A dozen volunteers" in walk.text("#waiting")
+    assert "The volunteers on duty" in walk.text("#waiting")
     walk.shoot("monitor")
-    walk.press("Train on it")
-    until(lambda: "is an example now" in walk.text(), 20)
-    assert any("A dozen volunteers" in path.read_text() for path in folder.glob("*.jsonl"))
+    walk.press("Measure on it")
+    until(lambda: "is a case now" in walk.text(), 20)
+    assert "The volunteers on duty" in (folder / "cases.jsonl").read_text()
 
 
 def compared(walk: Walk, folder: Path, table: Path) -> None:
@@ -212,8 +216,10 @@ def move_labels(walk: Walk, folder: Path, table: Path) -> None:
     card.find_element("css selector", "summary").click()
     card.find_element("css selector", "[id^=label-]").send_keys("shed/prod")
     card.find_element("css selector", "[id^=why-]").send_keys("again")
+    before = walk.one("section.job").get_attribute("id")
     card.find_element("css selector", "button").click()
-    until(lambda: walk.text().count("promote") > 1 and walk._state() == "done", 120)
+    until(lambda: walk.one("section.job").get_attribute("id") != before, 20)
+    walk.done()
     walk.job("Roll back")
     until(lambda: "rollback" in walk.text(), 20)
     walk.shoot("adapters")
