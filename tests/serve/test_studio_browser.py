@@ -54,9 +54,13 @@ class Walk:
 
     def begin(self, words: str) -> None:
         """Press a button that starts a job, and wait until the page follows it."""
+        self.follow(lambda: self.press(words))
+
+    def follow(self, start: Callable[[], None]) -> None:
+        """Start a job, and wait until the page follows it."""
         script = "const one = document.querySelector('section.job'); return one ? one.id : ''"
         before = self.browser.execute_script(script)
-        self.press(words)
+        start()
         until(lambda: self.browser.execute_script(script) not in ("", before), 20)
 
     def done(self) -> None:
@@ -216,9 +220,7 @@ def move_labels(walk: Walk, folder: Path, table: Path) -> None:
     card.find_element("css selector", "summary").click()
     card.find_element("css selector", "[id^=label-]").send_keys("shed/prod")
     card.find_element("css selector", "[id^=why-]").send_keys("again")
-    before = walk.one("section.job").get_attribute("id")
-    card.find_element("css selector", "button").click()
-    until(lambda: walk.one("section.job").get_attribute("id") != before, 20)
+    walk.follow(card.find_element("css selector", "button").click)
     walk.done()
     walk.job("Roll back")
     until(lambda: "rollback" in walk.text(), 20)
