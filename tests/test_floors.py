@@ -48,6 +48,7 @@ MAY_IMPORT = {
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "parts", "show"},
     "doctor": NOUNS | {"knowledge", "models", "tuning", "workspace", "show"},
+    "tracking": NOUNS | {"workspace", "climb", "runs", "show"},
     "monitoring": NOUNS | {"knowledge", "approach", "tuning", "measure", "workspace", "climb", "runs"},
     "show_monitoring": NOUNS | {"monitoring", "workspace", "report", "show", "show_serving"},
     "serve": NOUNS
@@ -82,6 +83,7 @@ MAY_IMPORT = {
         "costing",
         "diagnosing",
         "gating",
+        "tracking",
         "planning",
         "doctor",
         "claims",

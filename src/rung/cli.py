@@ -229,11 +229,16 @@ def climb(
 
 
 @app.command(epilog="Example: `rung report shop`")
-def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
+def report(
+    folder: Folder = Path(),
+    mlflow: Annotated[str, typer.Option(help="Put its figures and the adapters into MLflow there instead.", metavar="URI")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Show the last climb again and write its report anew, without asking a model."""
     from rung.show import report_and_show
+    from rung.tracking import export_and_show
 
-    report_and_show(folder, as_json)
+    export_and_show(folder, mlflow, as_json) if mlflow else report_and_show(folder, as_json)
 
 
 @app.command(epilog="Example: `rung freshness shop --before shop/history --cases shop/history-cases.jsonl`")

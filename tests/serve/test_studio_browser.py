@@ -54,9 +54,13 @@ class Walk:
 
     def begin(self, words: str) -> None:
         """Press a button that starts a job, and wait until the page follows it."""
+        self.follow(lambda: self.press(words))
+
+    def follow(self, start: Callable[[], None]) -> None:
+        """Start a job, and wait until the page follows it."""
         script = "const one = document.querySelector('section.job'); return one ? one.id : ''"
         before = self.browser.execute_script(script)
-        self.press(words)
+        start()
         until(lambda: self.browser.execute_script(script) not in ("", before), 20)
 
     def done(self) -> None:
@@ -87,7 +91,8 @@ def test_the_whole_story_in_a_browser(tmp_path: Path) -> None:
     table.write_text("Frage,Antwort\n" + "\n".join(f"Which shelf holds tool number {n}?,Shelf {n % 7}" for n in range(20)) + "\n")
     with serving(folder) as url, chromium(tmp_path / "profile") as browser:
         walk = Walk(browser, url)
-        steps: tuple[Callable[[Walk, Path, Path], None], ...] = (log_in, upload, bring_examples, climb, talk, compared, train, move_labels)
+        first: list[Callable[[Walk, Path, Path], None]] = [log_in, upload, bring_examples, climb, talk, watched, compared]
+        steps = [*first, train, move_labels]
         for step in (*steps, others, delete, forget):
             step(walk, folder, table)
         assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []
@@ -157,6 +162,23 @@ def talk(walk: Walk, folder: Path, table: Path) -> None:
     walk.shoot("citation")
 
 
+def watched(walk: Walk, folder: Path, table: Path) -> None:
+    walk.open("/chat")
+    walk.fill("#question", "Who waters the plants of the Shed?")
+    walk.press("Ask")
+    walk.one(".turns form.rate")
+    walk.press("Correct it")
+    walk.fill("form.rate textarea", "The volunteers on duty")
+    walk.press("Send")
+    until(lambda: "Thank you" in walk.text(".turns"), 20)
+    walk.open("/monitor")
+    assert "The volunteers on duty" in walk.text("#waiting")
+    walk.shoot("monitor")
+    walk.press("Measure on it")
+    until(lambda: "is a case now" in walk.text(), 20)
+    assert "The volunteers on duty" in (folder / "cases.jsonl").read_text()
+
+
 def compared(walk: Walk, folder: Path, table: Path) -> None:
     walk.open("/compare")
     walk.fill("#question", "How many volunteers run the Shed?")
@@ -204,8 +226,8 @@ def move_labels(walk: Walk, folder: Path, table: Path) -> None:
     card.find_element("css selector", "summary").click()
     card.find_element("css selector", "[id^=label-]").send_keys("shed/prod")
     card.find_element("css selector", "[id^=why-]").send_keys("again")
-    card.find_element("css selector", "button").click()
-    until(lambda: walk.text().count("promote") > 1 and walk._state() == "done", 120)
+    walk.follow(card.find_element("css selector", "button").click)
+    walk.done()
     walk.job("Roll back")
     until(lambda: "rollback" in walk.text(), 20)
     walk.shoot("adapters")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rung.claims.claim import Claim, Finding, Scene, both, difference, judged, points, ratio, share, unmeasured, values
+from rung.claims.claim import Claim, Finding, Scene, both, difference, judged, points, ratio, unmeasured, values
 from rung.claims.speed import GUIDES
 from rung.climb import Climb, Measured
 from rung.errors import ModelError
@@ -55,10 +55,14 @@ def passages(scene: Scene) -> Finding:
     if not scene.ran("rag"):
         return unmeasured("rag was not climbed")
     few, many = (_climbed(scene, "rag", {"knowledge": {"k": k}}) for k in (FEW, MANY))
-    found = difference(values(few), values(many), scene)
+    part = "facts" if scene.ws.config.project.form else ""  # a form that the base model never keeps would hide the facts
+    near, far = values(few, part), values(many, part)
+    if not any(near.values()) and not any(far.values()):
+        return unmeasured(f"rag is right on no case, behind {FEW} passages and behind {MANY}")
+    found = difference(near, far, scene)
     shown = sum(len(answer.hits) for answer in many.answers) / len(many.answers)
     said = f"{points(found)} with {FEW} over {MANY}, of which the window held {shown:.0f}"
-    return judged(f"{said}; right {share(few.summary.primary)} and {share(many.summary.primary)}", found, ABOVE, 1.0)
+    return judged(f"{said}; {part or 'all'} right {_mean(near):.1%} and {_mean(far):.1%}", found, ABOVE, 1.0)
 
 
 def lora(scene: Scene) -> Finding:

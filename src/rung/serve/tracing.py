@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -52,10 +53,16 @@ def tracing(config: Config) -> Tracing:
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=address, timeout=5)))
     tracer = provider.get_tracer("rung", version("rung"))
 
-    def answered(row: Traffic, answer: Answer, trace: str) -> None:
-        _spans(tracer, row, answer, trace, words=words)
+    beside = ThreadPoolExecutor(1, "traces")  # making spans takes longer than handing them over, and the answer waits
 
-    return Tracing(answered, provider.shutdown)
+    def answered(row: Traffic, answer: Answer, trace: str) -> None:
+        beside.submit(_spans, tracer, row, answer, trace, words=words)
+
+    def close() -> None:
+        beside.shutdown()
+        provider.shutdown()
+
+    return Tracing(answered, close)
 
 
 def _spans(tracer: Tracer, row: Traffic, answer: Answer, trace: str, *, words: bool) -> None:

@@ -49,7 +49,7 @@ class Asked:
     documents: tuple[str, ...] = ()
 
 
-BEGINNING = 500  # characters in which an answer says that it doesn't know; the request path is no place for reading on
+BEGINNING = 300  # characters in which an answer says that it doesn't know; the request path is no place for reading on
 NAMES = [field.name for field in fields(Traffic)]
 COLUMNS = ", ".join(NAMES)
 _values = itemgetter(*NAMES)
