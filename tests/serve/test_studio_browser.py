@@ -36,8 +36,9 @@ class Walk:
         return list(self.browser.find_elements("css selector", css))
 
     def one(self, css: str) -> Any:
-        until(lambda: bool(self.all(css)), 20)
-        return self.all(css)[0]
+        found: list[Any] = []
+        until(lambda: bool(found.extend(self.all(css)) or found), 20)  # what was found, though the page may change by now
+        return found[0]
 
     def fill(self, css: str, text: str) -> None:
         field = self.one(css)
