@@ -54,7 +54,7 @@ ANALYZE {passages};
 GRAPHED: LiteralString = "SELECT to_regclass('rung.{graph}')"
 UNGRAPH: LiteralString = "DROP INDEX IF EXISTS rung.{graph}"
 SIZE: LiteralString = "SELECT passages FROM {states} WHERE state = %(state)s"
-SHARE: LiteralString = "SELECT count(*) FROM (SELECT FROM {passages} WHERE {shown} LIMIT %(k)s) AS some"
+SHARE: LiteralString = "SELECT count(*) FROM (SELECT FROM {passages} WHERE {shown} LIMIT %(k)s) AS found"
 NEAR: LiteralString = """
 WITH living AS MATERIALIZED (
     SELECT {columns}, vector <=> %(vector)s::vector AS far FROM {passages} WHERE died IS NULL AND {shown}
@@ -62,8 +62,9 @@ WITH living AS MATERIALIZED (
 died AS MATERIALIZED (
     SELECT {columns}, vector <=> %(vector)s::vector AS far FROM {passages} WHERE died > %(state)s AND {shown}
     ORDER BY 0 + (vector <=> %(vector)s::vector) LIMIT %(wide)s)
-SELECT {columns}, 1 - far FROM (SELECT * FROM living UNION ALL SELECT * FROM died) AS near ORDER BY far, document, first LIMIT %(k)s
-"""
+SELECT {columns}, 1 - far FROM (SELECT * FROM living UNION ALL SELECT * FROM died) AS near
+ORDER BY 0 + far, document, first LIMIT %(k)s
+"""  # the graph's order is nearly right, and PostgreSQL would take it as given
 WORDS: LiteralString = """
 WITH size AS (SELECT passages, words / greatest(passages, 1)::float8 AS mean FROM {states} WHERE state = %(state)s),
 asked AS (
