@@ -48,7 +48,8 @@ SELECT {columns}, 1 - (vector <=> %(vector)s::vector) FROM {passages} WHERE {sho
 ORDER BY 0 + (vector <=> %(vector)s::vector), document, first LIMIT %(k)s
 """  # the graph is of the distance alone: a sum is computed for every row
 GRAPH: LiteralString = """
-CREATE INDEX IF NOT EXISTS {graph} ON {passages} USING hnsw (vector vector_cosine_ops) WHERE died IS NULL;
+CREATE INDEX IF NOT EXISTS {graph} ON {passages} USING hnsw (vector vector_cosine_ops)
+    WITH (m = 24, ef_construction = 128) WHERE died IS NULL;
 ANALYZE {passages};
 """
 GRAPHED: LiteralString = "SELECT to_regclass('rung.{graph}')"
