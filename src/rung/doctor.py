@@ -31,6 +31,7 @@ GIVES = {
     "local": "models and training on this machine",
     "mcp": "tools for agents",
     "ocr": "scanned pages",
+    "optimise": "prompts chosen by GEPA",
     "pdf": "PDF and office files",
     "postgres": "PostgreSQL as the index",
     "qlora": "4-bit training",
