@@ -162,6 +162,7 @@ def train(
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
     lr_range: Annotated[bool, typer.Option("--lr-range", help="Only show the loss over learning rates, and suggest one.")] = False,
     budget: Annotated[str, typer.Option(help="Search for the best settings so long, such as 30m or 2h.", metavar="TIME")] = "",
+    estimate: Annotated[bool, typer.Option("--estimate", help="Train nothing: say what it would take.")] = False,
     raft_sweep: Annotated[bool, typer.Option("--raft-sweep", help="Only compare raft's settings on the rows set aside.")] = False,
     specialist: Annotated[
         bool, typer.Option("--specialist", help="Train the rung encoder (classify) or extractor (extract) instead.")
@@ -174,6 +175,7 @@ def train(
     from rung.show_training import train_or
 
     instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
+    instead["--estimate"] = estimate
     train_or(folder, rung, as_json, tuple(allow or ()), budget, instead)
 
 
