@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from rung import cli_adapters, cli_judge, cli_serve
-from rung.errors import RungError
+from rung.errors import ConfigError, RungError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -220,6 +220,8 @@ def climb(
     from rung.show import climb_and_show
 
     rungs, models, changes = tuple(rung or ()), tuple(model or ()), {"stop_early": stop_early, "repeat": repeat}
+    if difference and not plan:
+        raise ConfigError("--difference is about a plan", "add --plan, or leave it out")
     if plan:
         plan_and_show(folder, rungs, tuple(difference or ()), against, as_json, changes, models)
     elif against:

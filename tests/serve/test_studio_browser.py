@@ -95,8 +95,7 @@ def test_the_whole_story_in_a_browser(tmp_path: Path) -> None:
     with serving(folder) as url, chromium(tmp_path / "profile") as browser:
         walk = Walk(browser, url)
         first: list[Callable[[Walk, Path, Path], None]] = [log_in, upload, bring_examples, climb, talk, watched, compared]
-        steps = [*first, train, move_labels]
-        for step in (*steps, others, delete, forget):
+        for step in (*first, train, move_labels, others, delete, forget):
             step(walk, folder, table)
         assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []
 

@@ -194,7 +194,7 @@ def _column(path: Path, name: str) -> str:
         return name.lower()
     known: Iterable[str] = [*CSV_ROLES, *CSV_EXTRAS]
     nearest = get_close_matches(name.lower(), list(known), n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"columns that are read: {', '.join(known)}"
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"columns that are read: {', '.join(known)}; `rung import --map` takes others"
     raise DataError(f"{path}, line 1: nobody reads the column {name!r}", hint)
 
 
