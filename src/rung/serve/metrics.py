@@ -48,7 +48,7 @@ def meter() -> Meter:
         raise MissingExtra(f"metrics ({error.name})", "metrics") from None
     own = CollectorRegistry()
     made: dict[str, Any] = {name: Counter(f"rung_{name}", told, labels, registry=own) for name, (told, labels) in COUNTERS.items()}
-    model = {"labelnames": ["model"], "registry": own}
+    model: dict[str, Any] = {"labelnames": ["model"], "registry": own}
     made["seconds"] = Histogram("rung_answer_seconds", "Seconds of an answer.", buckets=SECONDS, **model)
     made["retrieval"] = Histogram("rung_retrieval_seconds", "Seconds of the search within.", buckets=SEARCH, **model)
     made["score"] = Summary("rung_retrieval_score", "Score of the best passage.", **model)
