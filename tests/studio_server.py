@@ -57,7 +57,7 @@ class Visitor:
     def get(self, path: str) -> httpx.Response:
         return self.web.get(path)
 
-    def post(self, page: str, path: str, files: Any = None, **fields: Any) -> httpx.Response:
+    def post(self, page: str, path: str, /, files: Any = None, **fields: Any) -> httpx.Response:
         found = TOKEN.search(self.web.get(page).text)
         assert found, f"{page} has no form"
         return self.web.post(path, data={"csrf": found[1], **fields}, files=files)

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from rung import cli_adapters, cli_judge, cli_serve
-from rung.errors import RungError
+from rung.errors import ConfigError, RungError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -162,6 +162,7 @@ def train(
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
     lr_range: Annotated[bool, typer.Option("--lr-range", help="Only show the loss over learning rates, and suggest one.")] = False,
     budget: Annotated[str, typer.Option(help="Search for the best settings so long, such as 30m or 2h.", metavar="TIME")] = "",
+    estimate: Annotated[bool, typer.Option("--estimate", help="Train nothing: say what it would take.")] = False,
     raft_sweep: Annotated[bool, typer.Option("--raft-sweep", help="Only compare raft's settings on the rows set aside.")] = False,
     specialist: Annotated[
         bool, typer.Option("--specialist", help="Train the rung encoder (classify) or extractor (extract) instead.")
@@ -174,6 +175,7 @@ def train(
     from rung.show_training import train_or
 
     instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
+    instead["--estimate"] = estimate
     train_or(folder, rung, as_json, tuple(allow or ()), budget, instead)
 
 
@@ -218,6 +220,8 @@ def climb(
     from rung.show import climb_and_show
 
     rungs, models, changes = tuple(rung or ()), tuple(model or ()), {"stop_early": stop_early, "repeat": repeat}
+    if difference and not plan:
+        raise ConfigError("--difference is about a plan", "add --plan, or leave it out")
     if plan:
         plan_and_show(folder, rungs, tuple(difference or ()), against, as_json, changes, models)
     elif against:

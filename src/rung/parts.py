@@ -151,7 +151,7 @@ def _too_long(parts: Parts) -> str:
     from rung.approach.prompt import render
 
     model, source = model_of(parts, "base")[0], _source(parts, "everything")
-    longest = max(parts.cases, key=lambda case: len(case.question)).question
+    longest = max((case.question for case in parts.cases), key=len, default="")
     needed = model.count(render(w.style(parts.ws), longest, source.find(longest).hits)) + parts.ws.config.model.max_tokens
     return f"the documents need {needed:,} tokens and the model's window is {model.window:,}" if needed > model.window else ""
 

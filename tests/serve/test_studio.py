@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Iterator
@@ -304,3 +306,113 @@ def test_what_was_done_stands_in_the_audit_log(admin: Visitor, folder: Path) -> 
     assert {"job", "person", "settings", "question"} <= kinds
     verify(store)
     store.close()
+
+
+def test_a_document_is_deleted_where_it_lies_in_the_folder(admin: Visitor, folder: Path) -> None:
+    admin.post("/documents", "/documents/upload", files=[("files", ("brief.md", b"# Brief\n\nIt lasts a day.\n"))])
+    ended(folder)
+    page = "/documents/view?path=brief.md"
+    assert "Delete it" in admin.get(page).text
+    assert admin.post(page, "/documents/delete", path="brief.md").status_code == 200
+    assert ended(folder).state == "done"
+    assert not (folder / "docs" / "brief.md").exists()
+    assert "brief.md" not in admin.get("/documents?q=brief").text.partition("<main")[2].partition("documents</h2>")[2].partition("<ul")[2]
+    for path in ("../rung.toml", "/etc/passwd", "nowhere.md"):
+        assert admin.post("/documents", "/documents/delete", path=path).status_code == 400
+    assert (folder / "rung.toml").exists()
+
+
+def test_packed_rows_are_imported_and_what_was_sent_is_swept(admin: Visitor, folder: Path) -> None:
+    rows = "\n".join(json.dumps({"frage": f"Where is rake {n}?", "antwort": f"Hook {n}"}) for n in range(5))
+    page = admin.post("/cases", "/cases/upload", files={"file": ("rakes.jsonl.gz", gzip.compress(rows.encode()))}, side="examples")
+    assert "Where is rake 2?" in page.text
+    name, taken = page.url.params["file"], {"map-question": "frage", "map-answer": "antwort"}
+    admin.post(f"/cases/import?side=examples&file={name}", "/cases/take", side="examples", file=name, **taken)
+    assert ended(folder).state == "done"
+    assert "rake 4" in admin.get("/cases?side=examples&q=rake").text
+    assert list((folder / ".rung" / "uploads").iterdir()) == []
+    bad = admin.post("/cases", "/cases/upload", files={"file": ("bomb.exe", b"x")}, side="examples")
+    assert bad.status_code == 400
+
+
+def test_an_empty_project_is_served_and_filled(tmp_path: Path) -> None:
+    folder = leaflet(tmp_path / "leaflet", "none.md")
+    (folder / "cases.jsonl").write_bytes(b"")
+    with serving(folder) as url, closing(set_up(url, folder).web) as web:
+        first = Visitor(web)
+        for path in ("/", "/documents", "/cases", "/climb", "/chat", "/compare", "/train", "/adapters", "/forget", "/advise", "/monitor"):
+            assert first.get(path).status_code == 200, path
+        assert "no documents yet" in first.get("/documents/search?q=shed").text
+        first.post("/documents", "/documents/upload", files=[("files", ("new.md", b"# New\n\nThe new shed is blue.\n"))])
+        assert ended(folder).state == "done"
+        assert "new.md" in first.get("/documents").text
+        assert "blue" in say(first, "Which colour is the new shed?").text
+        assert first.post("/documents/view?path=new.md", "/documents/delete", path="new.md").status_code == 400
+        first.post("/cases/edit?side=cases", "/cases/save", side="cases", question="Which colour is the shed?", answer="Blue")
+        assert "1 cases" in first.get("/cases").text
+
+
+def test_one_address_that_tries_many_names_has_to_wait(tmp_path: Path) -> None:
+    from rung.errors import DataError
+    from rung.serve.studio import people
+    from rung.workspace.store import Store
+
+    store = Store(str(tmp_path / "serve.sqlite"), postgres=False)
+    people.put(store, "anna", "reader", PASSWORD)
+    for n in range(people.FROM_ONE):
+        assert people.checked(store, f"guess {n}", "wrong", f"2001:db8::{n + 1:x}") is None
+    with pytest.raises(DataError, match="too many failed logins from"):
+        people.checked(store, "anna", PASSWORD, "2001:db8::ffff")
+    assert people.checked(store, "anna", PASSWORD, "2001:db8:0:1::1") == "reader"
+    assert people.checked(store, "anna", PASSWORD, "192.0.2.1") == "reader"
+    store.close()
+
+
+def test_a_vote_is_feedback_where_the_best_was_called_good_or_none_was(admin: Visitor, folder: Path) -> None:
+    def asked(model: str) -> str:
+        lines = [json.loads(line) for line in say(admin, "How many volunteers run the Shed?", model).text.splitlines()]
+        return str(lines[-1]["html"].split('name="answer" value="')[1].split('"')[0])
+
+    def thumbs() -> list[str]:
+        from rung.workspace.store import Store
+
+        store = Store(str(folder / ".rung" / "serve.sqlite"), postgres=False)
+        found = [row[0] for row in store.read("SELECT thumb FROM feedback ORDER BY entry")]
+        store.close()
+        return found
+
+    models = ["prompt", "rag"]
+    sent = {"question": "How many volunteers run the Shed?", "model": models}
+    before = len(thumbs())
+    admin.post("/compare", "/compare/vote", **sent, answer=[asked(one) for one in models], choice="rag")
+    assert thumbs()[before:] == []
+    admin.post("/compare", "/compare/vote", **sent, answer=[asked(one) for one in models], choice="rag", good="yes")
+    assert thumbs()[before:] == ["up"]
+    admin.post("/compare", "/compare/vote", **sent, answer=[asked(one) for one in models], choice="")
+    assert thumbs()[before:] == ["up", "down", "down"]
+    assert admin.post("/compare", "/compare/vote", **sent, answer=["made up", "too"], choice="").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3e4, "30,000"), (999.5, "1,000"), (4.25e-05, "0.0000425"), (12.0, "12"), (0.0, "0"), (53.81, "53.8"), (1e-9, "1e-09"), (None, "–")],
+)
+def test_numbers_are_written_out(value: float | None, text: str) -> None:
+    from rung.serve.studio.shown import number
+
+    assert number(value) == text
+
+
+def test_a_lineage_is_drawn_with_the_most_rows_first_and_the_rest_as_one() -> None:
+    from rung.serve.studio.shown import flow
+
+    drawn = flow([(f"d{n}.md", n) for n in range(40)], ["shed/prod"], most=10)
+    names = [words for _, words, _ in drawn["left"]]
+    assert names[0] == "d39.md"
+    assert names[-1] == "31 more documents"
+    assert sum(rows for _, _, rows in drawn["left"]) == sum(range(40))
+    heights = [y for y, _, _ in drawn["left"]]
+    assert all(low < high for low, high in itertools.pairwise(heights))
+    assert heights[0] >= 0
+    assert heights[-1] <= drawn["height"]
+    assert len(drawn["lines"]) == 11

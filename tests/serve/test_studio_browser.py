@@ -1,5 +1,5 @@
 """A real Chromium walks the story: log in, upload, import, climb, read the verdict, chat and open a citation, compare, train,
-promote, roll back, forget. axe looks at every page. The screenshots of docs/studio.md are taken on the way, where
+promote, roll back, delete, forget. axe looks at every page. The screenshots of docs/studio.md are taken on the way, where
 RUNG_SCREENSHOTS names a folder for them.
 """
 
@@ -92,8 +92,7 @@ def test_the_whole_story_in_a_browser(tmp_path: Path) -> None:
     with serving(folder) as url, chromium(tmp_path / "profile") as browser:
         walk = Walk(browser, url)
         first: list[Callable[[Walk, Path, Path], None]] = [log_in, upload, bring_examples, climb, talk, watched, compared]
-        steps = [*first, train, move_labels]
-        for step in (*steps, others, forget):
+        for step in (*first, train, move_labels, others, delete, forget):
             step(walk, folder, table)
         assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []
 
@@ -188,8 +187,11 @@ def compared(walk: Walk, folder: Path, table: Path) -> None:
     assert walk.text(".columns h2").startswith("Answer ")
     walk.shoot("compare")
     walk.all("#vote [name=choice]")[0].click()
+    walk.one("#vote [name=good]").click()
     walk.press("Vote")
     until(lambda: "1 vote" in walk.text(), 20)
+    walk.open("/monitor")
+    assert "1 up" in walk.text()
 
 
 def train(walk: Walk, folder: Path, table: Path) -> None:
@@ -198,6 +200,8 @@ def train(walk: Walk, folder: Path, table: Path) -> None:
     walk.fill("#epochs", "2")
     walk.press("Keep the recipe")
     until(lambda: "rank = 2" in (folder / "rung.toml").read_text(), 20)
+    walk.job("What would it take?")
+    until(lambda: "rows to train on" in walk.text() and "of memory" in walk.text(), 20)
     walk.job("Train")
     walk.one("svg.curve")
     walk.shoot("train")
@@ -214,6 +218,7 @@ def move_labels(walk: Walk, folder: Path, table: Path) -> None:
     walk.fill("#epochs", "1")
     walk.press("Keep the recipe")
     until(lambda: "epochs = 1" in (folder / "rung.toml").read_text(), 20)
+    next(one for one in walk.all("[name=rung]") if one.get_attribute("value") == "raft").click()
     walk.job("Train")
     walk.open("/adapters")
     card = next(one for one in walk.all(".card") if "shed/prod" not in one.text)
@@ -225,13 +230,27 @@ def move_labels(walk: Walk, folder: Path, table: Path) -> None:
     walk.job("Roll back")
     until(lambda: "rollback" in walk.text(), 20)
     walk.shoot("adapters")
+    next(one for one in walk.all(".card") if "shed/prod" not in one.text).find_element("css selector", "a").click()
+    drawn = walk.one("svg.flow").get_attribute("textContent")
+    assert "welcome.md" in drawn  # raft learned from passages
+    assert serious(walk.browser) == []
+    walk.shoot("lineage")
+
+
+def delete(walk: Walk, folder: Path, table: Path) -> None:
+    walk.open("/documents/view?path=tool-library.md")
+    walk.press("Delete it")
+    walk.job("Delete the file")
+    until(lambda: "tool-library.md" not in walk.text(), 20)
+    assert not (folder / "docs" / "tool-library.md").exists()
 
 
 def others(walk: Walk, folder: Path, table: Path) -> None:
     walk.open("/diagnose")
-    walk.fill("#cases", "2")
+    walk.fill("#cases", "4")
     walk.job("Diagnose")
-    until(lambda: "of 2 are right" in walk.text(), 20)
+    until(lambda: "of 4 are right" in walk.text(), 20)
+    assert "Why the others are wrong" in walk.text()
     walk.open("/cost")
     walk.job("Work it out")
     until(lambda: "heapest per correct answer" in walk.text(), 20)

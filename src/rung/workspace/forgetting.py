@@ -83,6 +83,7 @@ def forget(ws: Workspace, asked: Request, progress: Progress = silent) -> Certif
     for number, step in enumerate(steps, 1):
         step(ws, asked, whole)
         progress("forget", number, len(steps))
+    shutil.rmtree(ws.home / "uploads", ignore_errors=True)  # what waits there to be imported is nobody's yet, and may hold it
     if asked.subject:  # last, as a job that was killed before is taken up by its words
         jobs.redact(ws.home, Sought(frozenset(), asked.subject).said_in, f"forgotten (request {asked.id})")
     made = _certify(ws, asked, whole)

@@ -26,6 +26,7 @@ from rung.errors import DataError, RungError
 from rung.workspace.job_output import LOG, OUT, STEPS, folder_of
 
 FILE = "jobs.sqlite"
+WHO = "RUNG_WHO"  # on whose behalf a verb runs, for the history and the audit log
 EVENTS = "RUNG_EVENTS"  # the file that a verb tells its progress in, see rung.show
 LANES = ("heavy", "light")  # what trains or answers in bulk, and what is done in seconds
 ENDED = ("done", "failed", "cancelled")
@@ -177,7 +178,7 @@ def _run(home: Path, one: Job) -> None:
     """Run the verb to its end. Its lock is inherited, so whoever comes next can tell whether it still runs."""
     folder = folder_of(home, one.id)
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, EVENTS: str(folder / STEPS), "NO_COLOR": "1", "COLUMNS": "120"}
+    environment = {**os.environ, EVENTS: str(folder / STEPS), WHO: one.who, "NO_COLOR": "1", "COLUMNS": "120"}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a child must not inherit a Ctrl-C that is ignored
     with (folder / OUT).open("wb") as out, (folder / LOG).open("ab") as log, _lock(folder / "lock", inherited=True) as lock:
         assert lock is not None

@@ -95,14 +95,19 @@ def examples(ws: Workspace) -> list[Case]:
     if not ws.config.project.examples or _empty(ws.folder / ws.config.project.examples):
         return []
     read = sorted(read_cases(ws.folder / ws.config.project.examples), key=lambda case: case.id)
-    check_overlap(cases(ws), read)
+    check_overlap(cases_so_far(ws), read)
     if ws.config.project.task == "classify":
         check_labels(read, labels(ws))
     return read
 
 
+def cases_so_far(ws: Workspace) -> list[Case]:
+    """The held-out cases; none where their file is empty, as in a project that has just begun."""
+    return [] if _empty(ws.folder / ws.config.project.cases) else cases(ws)
+
+
 def _empty(path: Path) -> bool:
-    """Whether it is a file without a byte: a place for examples that are still to come."""
+    """Whether it is a file without a byte: a place for rows that are still to come."""
     return path.is_file() and path.stat().st_size == 0
 
 

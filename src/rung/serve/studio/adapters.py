@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, get_args
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.routing import Route
 
 from rung.errors import ConfigError
 from rung.serve.studio.room import Ask, Room, route
+from rung.serve.studio.shown import flow
 from rung.workspace import labels
 from rung.workspace.catalogue import exports, moves
 
@@ -33,7 +35,12 @@ def routes(room: Room) -> list[Route]:
 
         ws, name = room.ws(), ask.text("name")
         found = known(ws, labels.folder_of(ws, name))
-        return ask.page("adapter.html", one=found, tree=asdict(lineage(ws, found.name)))
+        tree = lineage(ws, found.name)
+        sources = [(name, len({row for rows in passages.values() for row in rows})) for name, passages in tree.documents.items()]
+        if tree.alone and tree.rows.keys() - set(tree.alone):
+            sources.append(("rows without a document", len(tree.alone)))
+        ends = [*found.labels, *(f"{out.format} in {Path(out.folder).name}" for out in tree.exports)]
+        return ask.page("adapter.html", one=found, tree=asdict(tree), drawn=flow(sources, ends) if sources else None)
 
     def promote(ask: Ask) -> Response:
         why = ["--force", ask.text("why")] if ask.text("why") else []

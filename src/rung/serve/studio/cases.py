@@ -5,10 +5,10 @@ It refuses a row that stands on the other side already: a question is measured o
 
 from __future__ import annotations
 
-import csv
 import secrets
+import time
+from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,18 @@ from starlette.routing import Route
 from rung.approach.question import question_key
 from rung.errors import DataError
 from rung.measure.cases import numbered_cases
-from rung.measure.files import rows_of
 from rung.measure.record import to_line, write_whole
-from rung.measure.rows import RowError
 from rung.serve.studio.room import Ask, Room, route
 from rung.serve.studio.settings import changed
 from rung.types import Case
+from rung.workspace import jobs
 from rung.workspace.importing import Side, append, as_row, held, target_of
+from rung.workspace.peeking import first_rows
 
-ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")  # nothing packed: what is sent is as large as it is
+TEXTS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+ENDINGS = (*TEXTS, *(f"{ending}.gz" for ending in TEXTS), ".parquet")
 LARGEST = 20 << 20
+KEPT = 86400.0  # seconds for which a file waits to be imported
 TAKEN = ("question", "answer", "id", "group", "tags")
 SHOWN = 200
 
@@ -37,6 +39,7 @@ def routes(room: Room) -> list[Route]:
     """`/cases`, editing a row, importing a file, and the audit."""
 
     def listed(ask: Ask) -> Response:
+        sweep(room.home)
         side, wanted = _side(ask), ask.text("q").casefold()
         rows = [row for row in held(room.ws(), side) if wanted in f"{row.id} {row.question} {row.text}".casefold()]
         _, checked = ask.told("check")
@@ -66,15 +69,16 @@ def routes(room: Room) -> list[Route]:
 
     def upload(ask: Ask) -> Response:
         sent = ask.form.get("file")
-        if not isinstance(sent, UploadFile) or not sent.filename or Path(sent.filename).suffix.lower() not in ENDINGS:
+        if not isinstance(sent, UploadFile) or not sent.filename or not sent.filename.lower().endswith(ENDINGS):
             raise DataError("no file of rows came with the form", f"choose one that ends with {', '.join(ENDINGS)}")
         name = f"{secrets.token_hex(4)}-{Path(sent.filename.replace(chr(92), '/')).name}"
+        sweep(room.home)
         write_whole(room.home / "uploads" / name, sent.file.read())
         return ask.back(f"/cases/import?side={_side(ask)}&file={name}")
 
     def columns(ask: Ask) -> Response:
         file = _uploaded(room, ask.text("file"))
-        rows = _first(file)
+        rows = first_rows(file)
         if not rows:
             raise DataError("the file holds no row that can be read", "is it the right file?")
         return ask.page("import.html", side=_side(ask), file=file.name, rows=rows, columns=list(rows[0]), taken=TAKEN)
@@ -128,13 +132,15 @@ def _uploaded(room: Room, name: str) -> Path:
     return path
 
 
-def _first(file: Path, most: int = 3) -> list[dict[str, Any]]:
-    """The first rows as they stand in the file, whatever their columns are called."""
-    if file.suffix.lower() in (".csv", ".tsv"):
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
-            table = csv.DictReader(opened, delimiter="\t" if file.suffix.lower() == ".tsv" else ",", restkey="more columns")
-            return [{str(name): value for name, value in row.items()} for row in islice(table, most)]
-    return [row for _, row in islice(rows_of(file), most) if not isinstance(row, RowError)]
+def sweep(home: Path) -> None:
+    """Delete what was sent and imported, or was sent a day ago and never imported: nothing lies about that nobody looks after."""
+    imports = [one for one in jobs.jobs(home) if one.words[0] == "import"]
+    needed = {one.words[1] for one in imports if one.state not in jobs.ENDED}
+    done = {one.words[1] for one in imports if one.state == "done"}
+    for file in (home / "uploads").glob("*"):
+        with suppress(FileNotFoundError):  # another page swept it
+            if str(file) not in needed and (str(file) in done or file.stat().st_mtime < time.time() - KEPT):
+                file.unlink()
 
 
 def _row(ask: Ask, before: Case | None) -> Case:

@@ -1,4 +1,4 @@
-"""The documents: uploading, syncing, what was skipped and why, reading one with a span marked, and why a search finds what it does.
+"""The documents: uploading, deleting, syncing, what was skipped and why, reading one with a span marked, why a search finds what it does.
 
 Uploads are only kept here; they are read by the job that syncs, a process of its own.
 """
@@ -18,6 +18,7 @@ from rung.knowledge.read import READERS, check_name, check_size
 from rung.knowledge.reading import Unreadable
 from rung.measure.record import write_whole
 from rung.serve.studio.room import LARGE, Ask, Room, route
+from rung.workspace.trail import note
 from rung.workspace.workspace import Workspace, own_files
 
 SHOWN = 200_000  # characters of a document on one page
@@ -48,6 +49,17 @@ def routes(room: Room) -> list[Route]:
     def sync(ask: Ask) -> Response:
         return ask.start(("index", str(room.folder), "--json"), "light", "/documents")
 
+    def delete(ask: Ask) -> Response:
+        knowledge, path = _knowledge(ask), ask.text("path")
+        file = _own(room.ws(), path) if knowledge.shows(path) else None
+        if file is None:
+            raise DataError(f"'{path[:200]}' is no file of the project's folder", "take it out of the source that it comes from")
+        if len(room.at.offers.open().knowledge[0].state.documents) < 2:
+            raise DataError("this is the last document, and a search needs one", "upload others first")
+        file.unlink(missing_ok=True)
+        note(room.store, "document", ask.person.name, {"deleted": path})
+        return ask.start(("index", str(room.folder), "--json"), "light", "/documents")
+
     def view(ask: Ask) -> Response:
         knowledge, path = _knowledge(ask), ask.text("path")
         if not knowledge.shows(path) or not (document := knowledge.recall(path, knowledge.documents()[path])):
@@ -58,7 +70,8 @@ def routes(room: Room) -> list[Route]:
         pieces = document.text[first:start], document.text[start:end], document.text[end:last]
         cut = first > 0 or last < len(document.text)
         passages = [one for one in knowledge.index.stored([path])[0] if first <= one.start < last]
-        return ask.page("document.html", document=document, pieces=pieces, cut=cut, passages=passages)
+        own = _own(room.ws(), path) is not None
+        return ask.page("document.html", own=own, document=document, pieces=pieces, cut=cut, passages=passages)
 
     def search(ask: Ask) -> Response:
         from rung.knowledge.explain import BY, explain
@@ -71,6 +84,7 @@ def routes(room: Room) -> list[Route]:
         route(room, "/documents", listed),
         route(room, "/documents/upload", upload, ("POST",), "editor", LARGE),
         route(room, "/documents/sync", sync, ("POST",), "editor"),
+        route(room, "/documents/delete", delete, ("POST",), "editor"),
         route(room, "/documents/view", view),
         route(room, "/documents/search", search),
     ]
@@ -79,7 +93,7 @@ def routes(room: Room) -> list[Route]:
 def _knowledge(ask: Ask) -> Knowledge:
     knowledge = ask.room.at.offers.knowledge(ask.person.key)
     if knowledge is None:
-        raise ConfigError("the project has no documents", "set folder under [knowledge] in rung.toml")
+        raise DataError("the project has no documents yet", "upload some")
     return knowledge
 
 
@@ -99,6 +113,14 @@ def _target(ws: Workspace, name: str) -> Path:
     if name in own_files(ws, folder) or not target.resolve().is_relative_to((ws.folder / folder).resolve()):
         raise DataError(f"{name} can't be taken", "give it another name")
     return target
+
+
+def _own(ws: Workspace, path: str) -> Path | None:
+    """The file of a document that lies in the project's folder; None for one that comes from elsewhere."""
+    root = (ws.folder / ws.config.knowledge.default_folder).resolve()
+    file = root / path
+    inside = bool(ws.config.knowledge.default_folder) and file.resolve().is_relative_to(root)
+    return file if inside and file.is_file() and path not in own_files(ws, ws.config.knowledge.default_folder) else None
 
 
 def _span(ask: Ask, length: int) -> tuple[int, int]:

@@ -1,31 +1,41 @@
-"""Logging in and out, and setting the first password with the code that whoever started the server can read."""
+"""Logging in and out, by a password or a provider, and the first password, set with the code that whoever started the server can read."""
 
 from __future__ import annotations
 
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from rung.errors import DataError, RungError
-from rung.serve.studio import people
+from rung.serve.studio import oidc, people
 from rung.serve.studio.room import COOKIE, SMALL, Ask, Room, check_token, posted, route
+from rung.workspace.trail import note
 
 BEFORE = "rung_login"  # the cookie whose value the login's form must hold
+UNDER_WAY = "rung_oidc"  # the cookie of a login at the provider; Lax, as the way back comes from another site
+CALLBACK = "/oidc/callback"
+PATIENCE = 600  # seconds to log in at the provider
+# The session's cookie is Strict: a redirect on the way from another site would arrive without it, a page of ours that goes on would not.
+ONWARD = '<!doctype html><html lang="en"><title>Logged in</title><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a></html>'
 
 
 def routes(room: Room) -> list[Route]:
-    """`/login`, `/setup` and `/logout`."""
+    """`/login`, `/setup` and `/logout`, and the way to a provider and back where there is one."""
+    provider = oidc.provider(room.at.settings.oidc)
+    host = (urlsplit(provider.config.issuer).hostname or "") if provider else ""
+    room.templates.env.globals["provider"] = host
 
     def log_in(request: Request, form: FormData) -> Response:
         name, password = _text(form, "name"), _text(form, "password")
-        role = people.checked(room.store, name, password)
+        role = people.checked(room.store, name, password, request.client.host if request.client else "")
         if role is None:
             raise DataError("the name or the password is wrong", "try again; after five failures a name has to wait")
         return with_session(request, people.begin(room.store, name, role))
@@ -57,16 +67,56 @@ def routes(room: Room) -> list[Route]:
         Route("/login", _guarded(room, open_page, log_in), methods=["GET", "POST"]),
         Route("/setup", _guarded(room, open_page, set_up), methods=["GET", "POST"]),
         route(room, "/logout", log_out, ("POST",)),
+        *(_by_provider(room, provider) if provider else ()),
     ]
+
+
+def _by_provider(room: Room, provider: oidc.Provider) -> list[Route]:
+    """To the provider, and back with what it says."""
+
+    def back(request: Request) -> str:
+        return (provider.config.studio.rstrip("/") or str(request.base_url).rstrip("/")) + CALLBACK
+
+    def start(request: Request) -> Response:
+        login = oidc.begun()
+        there = RedirectResponse(oidc.asking(provider, login, back(request)), 303)
+        secure = request.url.scheme == "https"
+        there.set_cookie(UNDER_WAY, login.cookie(), max_age=PATIENCE, path=CALLBACK, httponly=True, samesite="lax", secure=secure)
+        return there
+
+    def arrive(request: Request) -> Response:
+        known = oidc.answered(provider, oidc.begun_in(request.cookies.get(UNDER_WAY, "")), back(request), request.query_params)
+        if any(name == known.name for name, _ in people.everybody(room.store)):
+            raise DataError(f"'{known.name}' has a password here", "log in with that, or have an admin remove that person")
+        note(room.store, "login", known.name, {"role": known.role, "issuer": provider.config.issuer})
+        token = people.begin(room.store, known.name, known.role, local=False)
+        return _kept(request, HTMLResponse(ONWARD), token)
+
+    def told(work: Callable[[Request], Response]) -> Callable[[Request], Response]:
+        def endpoint(request: Request) -> Response:
+            try:
+                made = work(request)
+            except RungError as error:
+                made = _form(room, request, error.message, error.hint, 400)
+            if work is arrive:
+                made.delete_cookie(UNDER_WAY, path=CALLBACK)  # it serves once
+            return made
+
+        return endpoint
+
+    return [Route("/oidc/start", told(start)), Route(CALLBACK, told(arrive))]
 
 
 def with_session(request: Request, token: str, to: str = "/") -> Response:
     """To a page, with the session's cookie."""
-    there = RedirectResponse(to, 303)
+    return _kept(request, RedirectResponse(to, 303), token)
+
+
+def _kept(request: Request, reply: Response, token: str) -> Response:
     secure = request.url.scheme == "https"
-    there.set_cookie(COOKIE, token, max_age=int(people.LASTS), httponly=True, samesite="strict", secure=secure)
-    there.delete_cookie(BEFORE)
-    return there
+    reply.set_cookie(COOKIE, token, max_age=int(people.LASTS), httponly=True, samesite="strict", secure=secure)
+    reply.delete_cookie(BEFORE)
+    return reply
 
 
 def _guarded(

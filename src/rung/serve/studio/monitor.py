@@ -10,7 +10,7 @@ from typing import Literal
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rung.errors import ConfigError
+from rung.errors import ConfigError, DataError
 from rung.serve.rating import counted, seen_by
 from rung.serve.running import who
 from rung.serve.studio.room import SMALL, Ask, Room, route
@@ -28,6 +28,8 @@ def routes(room: Room) -> list[Route]:
 
         ws, days = room.ws(), ask.text("days") if ask.text("days") in SPANS else "7"
         view = room.at.offers.knowledge(ask.person.key) if ws.config.access.on else None
+        if ws.config.access.on and view is None:
+            raise DataError("the project has no documents yet", "upload some")
         done = watch(ws, room.store, float(days) * DAY, view=view)
         return ask.page("monitor.html", done=done, days=days, spans=SPANS)
 

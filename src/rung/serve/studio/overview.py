@@ -28,14 +28,14 @@ def routes(room: Room) -> list[Route]:
             climbed = last_climb(ws)
         except DataError:
             climbed = None
-        steps = _next(counts, climbed is not None)
+        steps = _next(counts, climbed.verdict.chosen if climbed else None)
         return ask.page("overview.html", counts=counts, climbed=climbed, recent=jobs.jobs(room.home, 5), config=ws.config, steps=steps)
 
     return [route(room, "/", overview)]
 
 
-def _next(counts: dict[str, int], climbed: bool) -> list[tuple[str, str]]:
-    """What is still missing, as a link and a sentence."""
+def _next(counts: dict[str, int], chosen: str | None) -> list[tuple[str, str]]:
+    """What is still missing, as a link and a sentence. `chosen` is None before the first climb, "" where nothing cleared the bar."""
     missing = []
     if not counts["documents"]:
         missing.append(("/documents", "Upload the documents that hold the answers."))
@@ -43,6 +43,8 @@ def _next(counts: dict[str, int], climbed: bool) -> list[tuple[str, str]]:
         missing.append(("/cases", "Add questions with their ideal answers, to measure on."))
     if not counts["examples"]:
         missing.append(("/cases?side=examples", "Add solved examples, to show and to train on."))
-    if not climbed and not missing[:1]:
+    if chosen is None and counts["documents"] and counts["cases"]:
         missing.append(("/climb", "Climb: measure every rung on your questions."))
+    if chosen == "":
+        missing.append(("/diagnose", "No rung clears your bar: diagnose why, then add what is missing."))
     return missing or [("/chat", "Ask what won.")]

@@ -1,11 +1,12 @@
 """Who may use the studio: local people with a password, sessions, and roles. It keeps no password and no session's token,
-only hashes, and refuses to try passwords for a name again and again.
+only hashes, and refuses to try passwords for a name, or from an address, again and again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import secrets
 import time
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from rung.workspace.store import Run, Store
 
 ROLES = cast("tuple[Role, ...]", get_args(Role))
 LASTS = 12 * 3600.0  # seconds of a session
-TRIES, WINDOW = 5, 300.0  # failed logins for one name within so many seconds
+TRIES, FROM_ONE, WINDOW = 5, 25, 300.0  # failed logins for one name, and from one address, within so many seconds
 SHORTEST = 10  # characters of a password
 SETUP = "studio-setup"  # the file that holds the code for the first password
 
@@ -85,12 +86,14 @@ def everybody(store: Store) -> list[tuple[str, str]]:
     return [(name, role) for name, role in store.read("SELECT name, role FROM people ORDER BY name")]
 
 
-def checked(store: Store, name: str, password: str) -> Role | None:
+def checked(store: Store, name: str, password: str, address: str = "") -> Role | None:
     """Their role, where the password is right. DataError after too many failures; a name that is not known takes as long."""
-    since = time.time() - WINDOW
-    failed = store.read("SELECT count(*) FROM failed_logins WHERE name = ? AND at > ?", (name[:100], since))[0][0]
-    if failed >= TRIES:
+    since, place = time.time() - WINDOW, _network(address)
+    failed = "SELECT count(*) FROM failed_logins WHERE at > ? AND "
+    if store.read(failed + "name = ?", (since, name[:100]))[0][0] >= TRIES:
         raise DataError(f"too many failed logins for '{name[:100]}'", f"wait {WINDOW / 60:.0f} minutes and try again")
+    if place and store.read(failed + "address = ?", (since, place))[0][0] >= FROM_ONE:
+        raise DataError(f"too many failed logins from {address}", f"wait {WINDOW / 60:.0f} minutes and try again")
     rows = store.read("SELECT role, hash FROM people WHERE name = ?", (name,))
     role, told = rows[0] if rows else ("reader", _NOBODY)
     right = hmac.compare_digest(hashed(password[:1000], bytes.fromhex(told.partition("$")[0])), told)
@@ -100,10 +103,19 @@ def checked(store: Store, name: str, password: str) -> Role | None:
 
     def note(run: Run) -> None:
         run("DELETE FROM failed_logins WHERE at <= ?", (since,))
-        run("INSERT INTO failed_logins (name, at) VALUES (?, ?)", (name[:100], time.time()))
+        run("INSERT INTO failed_logins (name, at, address) VALUES (?, ?, ?)", (name[:100], time.time(), place))
 
     store.write(note)
     return None
+
+
+def _network(address: str) -> str:
+    """Whose address it is: an IPv6 network of /64 belongs to one, who could try from each of its addresses."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:100]
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
 def begin(store: Store, name: str, role: Role, *, local: bool = True) -> str:

@@ -34,8 +34,13 @@ def share(value: float | None) -> str:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number with so many significant digits."""
-    return "–" if value is None else f"{value:.{digits}g}" if isinstance(value, float) else f"{value:,}"
+    """A number with so many significant digits, written out: a power of ten only below a millionth."""
+    if not isinstance(value, float):
+        return "–" if value is None else f"{value:,}"
+    if round(abs(value)) >= 10**digits:
+        return f"{value:,.0f}"
+    short = f"{value:.{digits}g}"
+    return f"{value:.{digits - 1 - int(short.partition('e')[2])}f}" if "e-" in short and abs(value) >= 1e-6 else short
 
 
 def curve(lines: Sequence[Mapping[str, float]], name: str = "loss", width: int = 600, height: int = 160) -> dict[str, Any] | None:
@@ -51,5 +56,32 @@ def curve(lines: Sequence[Mapping[str, float]], name: str = "loss", width: int =
     return {"points": points, "width": width, "height": height, **told}
 
 
-FILTERS = {"when": when, "lasting": lasting, "share": share, "number": number}
-GLOBALS = {"PAGES": PAGES, "STATES": STATES, "curve": curve}
+def flow(sources: Sequence[tuple[str, int]], ends: Sequence[str], most: int = 16) -> dict[str, Any]:
+    """Where to draw what an adapter was made of, with the rows of each, and what was made of it: the most rows first, the rest as one.
+
+    Nodes are (y, words, rows); lines are cubic curves from the right of a source to the adapter, as wide as their share of rows.
+    """
+    ordered = sorted(sources, key=lambda one: (-one[1], one[0]))
+    kept, rest = (ordered, []) if len(ordered) <= most else (ordered[: most - 1], ordered[most - 1 :])
+    if rest:
+        kept = [*kept, (f"{len(rest)} more documents", sum(rows for _, rows in rest))]
+    height = 30 * max(len(kept), len(ends), 2)
+    middle, whole = height / 2, max((rows for _, rows in kept), default=1) or 1
+
+    def column(count: int) -> list[float]:
+        return [middle + 30 * (n - (count - 1) / 2) for n in range(count)]
+
+    left = [(y, words if len(words) <= 38 else f"…{words[-37:]}", rows) for y, (words, rows) in zip(column(len(kept)), kept, strict=True)]
+    lines = [{"path": f"M310 {y} C370 {y} 370 {middle} 430 {middle}", "width": f"{1 + 5 * rows / whole:.1f}"} for y, _, rows in left]
+    right = [(y, words if len(words) <= 30 else f"{words[:29]}…") for y, words in zip(column(len(ends)), ends, strict=True)]
+    lines += [{"path": f"M590 {middle} C640 {middle} 640 {y} 690 {y}", "width": "1.5"} for y, _ in right]
+    return {"left": left, "right": right, "lines": lines, "height": height, "middle": middle}
+
+
+def size(value: float) -> str:
+    """Bytes in gibibytes."""
+    return f"{value / (1 << 30):.1f} GiB"
+
+
+FILTERS = {"bytes": size, "when": when, "lasting": lasting, "share": share, "number": number}
+GLOBALS = {"PAGES": PAGES, "STATES": STATES, "curve": curve, "flow": flow}

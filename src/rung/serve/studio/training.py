@@ -13,10 +13,12 @@ from rung.measure.record import lines_of
 from rung.serve.studio.room import Ask, Room, route
 from rung.serve.studio.settings import changed
 from rung.types import Json
+from rung.workspace import job_output, jobs
 from rung.workspace.importing import held
 from rung.workspace.jobs import Job
 
 RUNGS = {"tuned": "answers without passages, and with them as hybrid", "raft": "learns to answer from passages"}
+ESTIMATE = "train --estimate"
 RECIPE = ("method", "rank", "epochs", "learning_rate")
 BASES = ("bundled:tiny",)
 
@@ -25,28 +27,31 @@ def routes(room: Room) -> list[Route]:
     """`/train`, its recipe, and the loss of what trains."""
 
     def shown(ask: Ask) -> Response:
-        ws, now = room.ws(), ask.latest("train")
+        ws, now, training = room.ws(), ask.latest("train"), _newest(room.home, "train")
+        expected = _newest(room.home, ESTIMATE)
         methods = type(ws.config.tuning).model_fields["method"].annotation
         told: dict[str, Any] = {
             "examples": len(held(ws, "examples")),
             "config": ws.config,
             "rungs": RUNGS,
-            "losses": losses(room.home, now),
+            "losses": losses(room.home, training),
+            "expected": job_output.result(room.home, expected.id) if expected and expected.state == "done" else None,
+            "result": job_output.result(room.home, training.id) if training and training.state in jobs.ENDED else None,
         }
-        _, result = ask.told("train")
-        return ask.page("train.html", **told, result=result, now=now, follow=now, methods=getattr(methods, "__args__", ()), bases=BASES)
+        return ask.page("train.html", **told, now=now, follow=training, methods=getattr(methods, "__args__", ()), bases=BASES)
 
     def live(ask: Ask) -> Response:
-        now = ask.latest("train")
+        now = _newest(room.home, "train")
         return ask.page("loss.html", losses=losses(room.home, now), follow=now)
 
     def start(ask: Ask) -> Response:
-        rung, options = ask.text("rung"), []
-        if rung not in RUNGS:
-            raise ConfigError(f"'{rung}' is not trained", f"choose {' or '.join(RUNGS)}")
+        rung, options = _rung(ask), []
         if ask.text("budget"):
             options = ["--budget", ask.text("budget")]
         return ask.start(("train", str(room.folder), "--rung", rung, *options, "--json"), "heavy")
+
+    def estimate(ask: Ask) -> Response:
+        return ask.start((*ESTIMATE.split(), str(room.folder), "--rung", _rung(ask), "--json"), "heavy", "/train")
 
     def recipe(ask: Ask) -> Response:
         values: dict[str, dict[str, Json]] = {"tuning": {}, "model": {}}
@@ -62,8 +67,21 @@ def routes(room: Room) -> list[Route]:
         route(room, "/train", shown),
         route(room, "/train/loss", live),
         route(room, "/train", start, ("POST",), "editor"),
+        route(room, "/train/estimate", estimate, ("POST",), "editor"),
         route(room, "/train/recipe", recipe, ("POST",), "admin"),
     ]
+
+
+def _rung(ask: Ask) -> str:
+    if ask.text("rung") not in RUNGS:
+        raise ConfigError(f"'{ask.text('rung')}' is not trained", f"choose {' or '.join(RUNGS)}")
+    return ask.text("rung")
+
+
+def _newest(home: Path, verb: str) -> Job | None:
+    """The newest training, or the newest estimate of one, which is a job of the same verb."""
+    found = jobs.jobs(home, verb=verb)
+    return next((one for one in found if verb == ESTIMATE or "--estimate" not in one.words), None)
 
 
 def losses(home: Path, job: Job | None) -> list[dict[str, float]]:

@@ -97,16 +97,18 @@ function compare(form) {
       column.append(made("h2", blind ? `Answer ${at + 1}` : model));
       return ask(form, model, [], column.appendChild(made("div")));
     }));
+    const ids = [...columns.children].map(column => column.querySelector("[name=answer]")?.value || "");
     if (blind) columns.querySelectorAll(".fine").forEach(one => one.remove());
     if (answers.filter(one => one !== null).length > 1) {
       differing([...columns.querySelectorAll(".said-text")]);
       vote.elements.question.value = form.elements.question.value;
-      vote.querySelectorAll("[name=model]").forEach(one => one.remove());
+      vote.querySelectorAll("[name=model], [name=answer]").forEach(one => one.remove());
       vote.querySelector(".choices").replaceChildren(...models.map((model, at) => {
-        const label = made("label", "", "tick"), choice = made("input"), hidden = made("input");
+        const label = made("label", "", "tick"), choice = made("input"), hidden = made("input"), id = made("input");
         Object.assign(choice, { type: "radio", name: "choice", value: model, required: true });
         Object.assign(hidden, { type: "hidden", name: "model", value: model });
-        vote.append(hidden);
+        Object.assign(id, { type: "hidden", name: "answer", value: ids[at] });
+        vote.append(hidden, id);
         label.append(choice, ` ${blind ? `Answer ${at + 1}` : model}`);
         return label;
       }));
@@ -117,4 +119,5 @@ function compare(form) {
 
 document.querySelectorAll("[data-chat]").forEach(chat);
 document.querySelectorAll("[data-compare]").forEach(compare);
+document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 if (location.hash === "#quote") document.getElementById("quote")?.scrollIntoView({ block: "center" });
