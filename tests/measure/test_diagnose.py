@@ -97,6 +97,14 @@ def test_counts_reaches_and_what_to_do_first() -> None:
     assert reach == {"few-shot": 7, "long-context": 6, "rag": 6, "tuned": 7, "hybrid": 9, "raft": 9}
 
 
+def test_what_nobody_tried_to_answer_from_its_evidence_is_within_reach() -> None:
+    replays = {"c": Replays(WRONG, known=True, found=False, looked_up=True)}
+    reach = {one.rung: one.share.estimate for one in diagnosis([CASE], {"c": 0.0}, replays).reaches}
+    assert reach == {"few-shot": 0, "long-context": 1, "rag": 1, "tuned": 0, "hybrid": 1, "raft": 1}
+    plain = {"c": Replays(WRONG)}  # nothing to look up
+    assert {one.rung: one.share.estimate for one in diagnosis([CASE], {"c": 0.0}, plain).reaches}["rag"] == 0
+
+
 def test_nothing_failed() -> None:
     found = diagnosis([CASE], {"c": 1.0}, {})
     assert (found.causes, found.shares) == ((), ())

@@ -20,6 +20,12 @@ def test_answers_with_and_without_passages(tmp_path: Path) -> None:
     assert found["b"].hits == ()
 
 
+def test_a_file_that_is_not_there_is_not_said_to_be_in_the_wrong_form(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No such file") as caught:
+        recorded(tmp_path / "answers.jsonl")
+    assert caught.value.hint == "check the path"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

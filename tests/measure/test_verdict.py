@@ -65,6 +65,14 @@ def test_a_bar_within_the_interval_is_met_but_not_for_certain() -> None:
     assert "it stands on the bar" in decided(Limits(bar=0.78)).sentence
 
 
+def test_one_case_is_one_case() -> None:
+    alone = [CASES[0]]
+    score = Score(alone[0].id, 1.0)
+    summary = summarise("rag", [(Answer("q", "a"), score)], alone)
+    found = decide([summary], {"rag": [score]}, {alone[0].id: alone[0].id}, Limits(bar=0.8))
+    assert "so 1 case doesn't confirm it" in found.sentence
+
+
 def test_a_better_rung_above_is_named() -> None:
     found = decided(Limits(bar=0.1))
     assert found.chosen == "rag"

@@ -93,6 +93,7 @@ def test_a_plan_asks_nothing(many: Path) -> None:
     assert after["variation"]["origin"].startswith("the run ")
     refused(rung("climb", str(many), "--plan", "--against", "zzz"), "no finished climb")
     refused(rung("climb", str(many), "--plan", "--rung", "rag"), "one rung has nothing")
+    refused(rung("climb", str(many), "--difference", "0.1"), "--difference is about a plan")
 
 
 def interrupted(folder: Path, *words: str) -> None:

@@ -196,21 +196,21 @@ def _of(causes: Sequence[Cause], kind: str) -> tuple[str, ...]:
 def _mends(rung: str, told: Replays, kind: str) -> bool:
     """Whether the rung's mechanism could make a failed answer right, taken at its best.
 
-    Examples mend form; the right passages mend what is right from them alone; a tuned model mends form and steadiness, on
-    passages also what it now reads wrongly; a specialist learns the whole task. Nobody mends a doubtful case, or a document
-    that is nowhere.
+    Examples mend form; the right passages mend what is right from them alone, or what nobody tried to answer so; a tuned model
+    mends form and steadiness, on passages also what it now reads wrongly; a specialist learns the whole task. Nobody mends a
+    doubtful case, or a document that is nowhere.
     """
     if kind == "doubtful":
         return False
     if rung in SPECIALISTS:
         return told.known is not False
     there = told.known is not False
-    reads = there and told.gold is not None
+    untried = told.gold is None and bool(told.known or told.found)  # nobody read the evidence alone, so it may be what it takes
     return {
         "few-shot": kind in ("form", "unstable"),
-        "long-context": reads and right(told.gold),
-        "rag": reads and right(told.gold),
+        "long-context": there and (untried or right(told.gold)),
+        "rag": there and (untried or right(told.gold)),
         "tuned": kind in ("form", "unstable") or content(told.nothing),
-        "hybrid": kind in ("form", "unstable") or (reads and content(told.gold)),
+        "hybrid": kind in ("form", "unstable") or (there and (untried or content(told.gold))),
         "raft": kind in ("form", "unstable") or there,
     }[rung]

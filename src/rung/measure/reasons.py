@@ -41,7 +41,7 @@ def size(interval: Interval) -> str:
 
 def cases(interval: Interval) -> str:
     """ "105 cases in 13 groups"."""
-    return size(interval).removeprefix("n = ").replace(str(interval.n), f"{interval.n} cases", 1)
+    return size(interval).removeprefix("n = ").replace(str(interval.n), f"{interval.n} case{'' if interval.n == 1 else 's'}", 1)
 
 
 def sentence(
@@ -70,7 +70,8 @@ def _met(chosen: Summary, best: Sequence[Summary], comparisons: Sequence[Compari
         text += "; its 95 % interval clears the bar, too"
     elif primary.estimate > limits.bar + 1e-9:
         needed = two_figures(max(primary.n + 1, primary.n * ((primary.estimate - primary.low) / (primary.estimate - limits.bar)) ** 2))
-        text += f"; its interval reaches below the bar, so {cases(primary)} don't confirm it (at this estimate about {needed:,} would)"
+        confirm = "doesn't" if primary.n == 1 else "don't"
+        text += f"; its interval reaches below the bar, so {cases(primary)} {confirm} confirm it (at this estimate about {needed:,} would)"
     else:
         text += f"; it stands on the bar, so {cases(primary)} can't say on which side it lies"
     top = max(best, key=lambda one: one.primary.estimate)

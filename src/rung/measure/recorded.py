@@ -38,7 +38,9 @@ def json_lines(path: Path) -> Iterator[tuple[int, object]]:
     """Each line's number and JSON value, empty lines left out. DataError for a file or a line that can't be read."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}", "check the path") from None
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} can't be read: {error}", "it must be JSON lines in UTF-8") from None
     for number, line in enumerate(lines, 1):
         if line.strip():

@@ -45,10 +45,14 @@ def table(report: Report, console: Console) -> None:
         padding=0,
     )
     measured = (*parts.values(), *(("cached",) if cached else ()))
-    for name in ("rung", "right", "95 %", *measured, "p50", *(("per 1,000", "per right") if costs else ())):
-        shown.add_column(name, justify="left" if name == "rung" else "right", no_wrap=True)
-    for summary in ran:
-        shown.add_row(*cells(summary, parts, cached=cached, priced=costs), style="bold" if summary.name == report.verdict.chosen else "")
+    headings = ("rung", "right", "95 %", *measured, "p50", *(("per 1,000", "per right") if costs else ()))
+    rows = [cells(summary, parts, cached=cached, priced=costs) for summary in ran]
+    wide = sum(max(map(len, column)) + 1 for column in zip(headings, *rows, strict=True)) + 1 > console.width
+    for name in headings:
+        shown.add_column(name, justify="left" if name == "rung" else "right", no_wrap=name != "rung", overflow="fold")
+    for name, *rest in rows:  # where there is no room the names give way, since a number that is cut off says nothing
+        shown_as = name.replace("@", "\n@") if wide else name
+        shown.add_row(shown_as, *rest, style="bold" if name == report.verdict.chosen else "")
     console.print(shown)
     _models([rung.summary for rung in report.rungs], report.verdict, console)
     _address(ran, console)
