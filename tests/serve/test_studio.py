@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ import pytest
 from studio_server import PASSWORD, Visitor, leaflet, serving, set_up, until, visitor
 
 from rung.workspace import job_output, jobs
-import itertools
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
