@@ -19,9 +19,10 @@ from typing import Any
 
 from rung.approach.ladder import LADDER
 from rung.approach.prompt import fit
-from rung.climb import Climb, Parts, approach, climb
+from rung.climb import Climb, climb
 from rung.models.cores import free_cores
 from rung.models.template import encode_prompt
+from rung.parts import Parts, approach
 from rung.workspace import workspace as w
 from rung.workspace.workspace import Workspace
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from rung.circumstances import circumstances, reason
-from rung.climb import Climb, Measured, Parts, _write
+from rung.climb import Climb, Measured, _write
 from rung.measure.diagnose import diagnosis
 from rung.measure.evaluate import evaluate
 from rung.measure.notices import notices
 from rung.measure.score import Task
 from rung.measure.summary import summarise
+from rung.parts import Parts
 from rung.types import Answer, Case, Usage, Verdict
 from rung.workspace.workspace import open_workspace, silent
 

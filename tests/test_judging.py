@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from judge_server import JudgeServer, judge_server
 
-from rung.climb import as_report, climb, report
+from rung.climb import climb
 from rung.errors import ConfigError, DataError
 from rung.judging import agree, pair, score
 from rung.measure.agree import read_judged
+from rung.reporting import as_report, report
 from rung.runs import last_climb
 from rung.workspace.workspace import Workspace, open_workspace
 
@@ -109,8 +110,8 @@ def test_agreement_is_kept_and_stands_beside_every_number(climbed: Path, server:
     assert [one.agreement for one in score(ws)] == [found, found]
     assert {one.rung for one in read_judged(last_climb(ws).folder)} == {"prompt", "rag"}
     done = last_climb(ws)
-    assert any("kappa" in told for told in as_report(done).judged)
-    assert "What a judge model says" in report(done).read_text()
+    assert any("kappa" in told for told in as_report(ws, done).judged)
+    assert "What a judge model says" in report(ws, done).read_text()
     other = judged_by(climbed, server, "loose")
     assert score(other)[0].agreement is None  # another judge has another agreement
 

@@ -31,7 +31,7 @@ def ask_and_show(
     chat: bool = False,
 ) -> None:
     """Answer as it is spoken, then the sources it stands on; in a chat, one question after the other."""
-    from rung.climb import open_rung
+    from rung.parts import open_rung
     from rung.workspace.bases import answering_by
 
     with progress(quiet=as_json) as bar:

@@ -12,9 +12,9 @@ from rung.workspace import workspace as w
 from rung.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from rung.climb import Parts
     from rung.knowledge.knowledge import Knowledge
     from rung.measure.diagnose import Diagnosis
+    from rung.parts import Parts
 
 TOKEN = 4  # characters of plain English, near enough for "fits one prompt or not"
 
@@ -55,7 +55,7 @@ def _all_rungs(parts: Parts) -> tuple[str, ...]:
 def reason(parts: Parts, name: str) -> str:
     """Why a rung can't be climbed here; "" where it can. Whether everything fits its window is asked only of a model that is loaded."""
     from rung.approach.ladder import LADDER
-    from rung.climb import unavailable
+    from rung.parts import unavailable
 
     if LADDER[name].source == "everything" and "base" not in parts.models:
         return "" if parts.knowledge else "the project has no documents"

@@ -162,6 +162,7 @@ def train(
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
     lr_range: Annotated[bool, typer.Option("--lr-range", help="Only show the loss over learning rates, and suggest one.")] = False,
     budget: Annotated[str, typer.Option(help="Search for the best settings so long, such as 30m or 2h.", metavar="TIME")] = "",
+    estimate: Annotated[bool, typer.Option("--estimate", help="Train nothing: say what it would take.")] = False,
     raft_sweep: Annotated[bool, typer.Option("--raft-sweep", help="Only compare raft's settings on the rows set aside.")] = False,
     specialist: Annotated[
         bool, typer.Option("--specialist", help="Train the rung encoder (classify) or extractor (extract) instead.")
@@ -174,6 +175,7 @@ def train(
     from rung.show_training import train_or
 
     instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
+    instead["--estimate"] = estimate
     train_or(folder, rung, as_json, tuple(allow or ()), budget, instead)
 
 
@@ -229,11 +231,16 @@ def climb(
 
 
 @app.command(epilog="Example: `rung report shop`")
-def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
+def report(
+    folder: Folder = Path(),
+    mlflow: Annotated[str, typer.Option(help="Put its figures and the adapters into MLflow there instead.", metavar="URI")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Show the last climb again and write its report anew, without asking a model."""
     from rung.show import report_and_show
+    from rung.tracking import export_and_show
 
-    report_and_show(folder, as_json)
+    export_and_show(folder, mlflow, as_json) if mlflow else report_and_show(folder, as_json)
 
 
 @app.command(epilog="Example: `rung freshness shop --before shop/history --cases shop/history-cases.jsonl`")
@@ -311,12 +318,26 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: `rung claims examples/harbor`")
+def claims(
+    folder: Annotated[Path | None, typer.Argument(help="A project; one that was never climbed is climbed first.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder of projects, all of which are measured on.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Also what climbs or trains anew: fifty passages, full fine-tuning.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Headlines of the field's guides, measured again on your own runs: what held, what did not, what can't be told here."""
+    from rung.claims.table import claims_and_show
+
+    claims_and_show(folder, data, full, as_json)
+
+
 app.add_typer(cli_adapters.app, name="adapters")
 app.add_typer(cli_judge.app, name="judge")
 app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
 app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 app.command(epilog="Example: `rung serve shop --port 8321`")(cli_serve.serve)
 app.command(epilog="Example: `rung mcp shop --as anna`")(cli_serve.mcp)
+app.command(epilog="Example: `rung watch shop --since 7d`")(cli_serve.watch)
 app.add_typer(cli_serve.keys, name="keys")
 app.add_typer(cli_serve.audit, name="audit")
 

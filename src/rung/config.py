@@ -257,6 +257,22 @@ class OtherModel(Section):
     prices: PricesConfig | None = Field(None, description="what it costs, as in [prices]; unset, what [prices] says")
 
 
+class OidcConfig(Section):
+    """Logging into the studio by an OpenID Connect provider, beside the people with a password there."""
+
+    issuer: str = Field("", description="the provider's address, such as https://login.example.org/realms/shop; empty for none")
+    client_id: str = Field("", description="what the provider calls the studio")
+    secret_env: str = Field("", description="environment variable with the client's secret; empty for a client without one")
+    name_claim: str = Field("preferred_username", description="claim with the name that access lists and the audit log know people by")
+    roles_claim: str = Field("roles", description="claim with a role or a list of them; dots reach inside, as in realm_access.roles")
+    roles: dict[str, Literal["reader", "editor", "admin"]] = Field(
+        {}, description='what values of that claim may here, such as { "rung-admins" = "admin" }; the highest counts'
+    )
+    default_role: Literal["", "reader", "editor", "admin"] = Field("", description="role of those without such a value; empty lets none in")
+    scopes: str = Field("openid profile email", description="what is asked of the provider")
+    studio: str = Field("", description="the studio's address as browsers see it; empty for that of the request")
+
+
 class ServeConfig(Section):
     """`rung serve`: where its keys and its audit log are kept, what answers, and how much of it at once."""
 
@@ -275,6 +291,12 @@ class ServeConfig(Section):
     )
     engine_options: dict[str, Any] = Field({}, description="keywords of the engine, such as window or key_env")
     adapters_at: str = Field("", description="the folder .rung/adapters as the engine sees it; empty where it sees the same path")
+    metrics: bool = Field(False, description="figures for Prometheus at /metrics, for keys with the role editor")
+    traces: str = Field(
+        "", pattern="^(|https?://.+)$", description="URL of an OTLP/HTTP collector that is sent a span for each question; empty for none"
+    )
+    traces_text: bool = Field(False, description="whether spans hold questions and answers")
+    oidc: OidcConfig = Field(OidcConfig(), description="a table of its own, below")
 
 
 class Config(Section):

@@ -59,6 +59,7 @@ def costs_of(
     `hosted`: "yes" pays for tokens, "no" for the machine's time, "auto" goes by where the model ran.
     """
     from rung.measure.bootstrap import clusters_of
+    from rung.workspace import workspace as w
     from rung.workspace.bases import answering_by
 
     if hosted not in ("yes", "no", "auto"):
@@ -75,7 +76,8 @@ def costs_of(
     by_model = {label: answering_by(ws, spec) for label, spec in climbed.models.items()}
     measured = [_measured(one, by_model.get(model_of(one.summary.name), ws), hosted, ws) for one in ran]
     paid = any(one.hosted for one in measured)
-    return costs(measured, clusters_of(climbed.cases), read_tariff(prices, changes), int(climbed.facts["examples"]), hosted=paid)
+    examples = int(climbed.facts["examples"]) if "examples" in climbed.facts else len(w.examples(ws))  # older runs don't tell
+    return costs(measured, clusters_of(climbed.cases), read_tariff(prices, changes), examples, hosted=paid)
 
 
 def _measured(one: Climbed, own: Workspace, hosted: str, ws: Workspace) -> Measured:

@@ -29,9 +29,9 @@ from rung.workspace import workspace as w
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
-    from rung.climb import Parts
     from rung.knowledge.knowledge import Knowledge
     from rung.measure.score import Task
+    from rung.parts import Parts
 
 REWORDINGS = ("Please tell me: {0}", "I would like to know the following. {0}", "{0} Answer only this.")
 AGAIN = 2  # more times as it stands, with other seeds, where seeds may matter
@@ -73,7 +73,7 @@ def diagnose(
     workers: int | None = None,
 ) -> Diagnosis:
     """Why the system fails on at most `most` of the held-out cases. ConfigError, DataError, ModelError as they arise."""
-    from rung.climb import Parts
+    from rung.parts import Parts
 
     if answers and endpoint:
         raise ConfigError("--answers and --endpoint name two systems", "name one of them")
@@ -117,7 +117,7 @@ def diagnose_and_show(folder: Path, rung: str, answers: Path | None, endpoint: s
 
 def _rung(parts: Parts, name: str, task: Task) -> System:
     from rung.approach.ladder import LADDER, check_rungs
-    from rung.climb import approach, unavailable
+    from rung.parts import approach, unavailable
 
     check_rungs([name])
     if reason := unavailable(parts, name):

@@ -90,7 +90,7 @@ class Project:
     ) -> Iterator[str | Answer]:
         """The answer's text in pieces as it comes, the Answer last."""
         from rung.approach.approach import answer_stream
-        from rung.climb import open_rung
+        from rung.parts import open_rung
         from rung.workspace.bases import answering_by
 
         ws = answering_by(open_workspace(self.folder, user, where), model)

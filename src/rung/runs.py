@@ -20,6 +20,12 @@ def last_climb(ws: Workspace) -> Climb:
     return _opened(ended[-1].parent)
 
 
+def climbs(ws: Workspace) -> list[Climb]:
+    """All finished climbs of the project, the last one first."""
+    ended = sorted(ws.home.glob(f"runs/*/{CLIMB}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return [_opened(path.parent) for path in ended]
+
+
 def climb_of(ws: Workspace, run: str) -> Climb:
     """The climb that `run` names: `last`, the start of its id, or its folder. DataError where it names none, or more than one."""
     if run == "last":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ def talking(*, quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], 
     console = Console(stderr=True, quiet=quiet)
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal or quiet:
-        yield _lines(console), say
+        yield _telling(_lines(console)), _saying(say)
         return
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=console) as bars:
@@ -52,6 +53,38 @@ def talking(*, quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], 
             bars.update(tasks[what], completed=done, total=total)
 
         yield update, say
+
+
+def _saying(say: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, and the sentence in the file that RUNG_EVENTS names."""
+    path = os.environ.get("RUNG_EVENTS", "")
+
+    def both(sentence: str) -> None:
+        say(sentence)
+        _tell(path, {"said": sentence, "at": round(time.time(), 3)})
+
+    return both if path else say
+
+
+def _tell(path: str, event: Mapping[str, object]) -> None:
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(event) + "\n")
+
+
+def _telling(shown: Progress) -> Progress:
+    """The same, and a JSON line for each step in the file that RUNG_EVENTS names, at most ten a second of each kind."""
+    path, last = os.environ.get("RUNG_EVENTS", ""), dict[str, float]()
+    if not path:
+        return shown
+
+    def update(what: str, done: int, total: int) -> None:
+        shown(what, done, total)
+        now = time.time()
+        if what not in last or done >= total or now - last[what] > 0.1:
+            last[what] = now
+            _tell(path, {"what": what, "done": done, "total": total, "at": round(now, 3)})
+
+    return update
 
 
 def _lines(console: Any) -> Progress:

@@ -25,6 +25,7 @@ def train_or(folder: Path, rung: str, as_json: bool, allow: Sequence[str], budge
         "--embedder": lambda: tune_and_show(folder, as_json),
         "--specialist": lambda: specialise_and_show(folder, as_json, allow),
         "--lr-range": lambda: range_and_show(folder, rung, as_json),
+        "--estimate": lambda: estimate_and_show(folder, rung, as_json),
         "--raft-sweep": lambda: sweep_and_show(folder, as_json),
         "--budget": lambda: search_and_show(folder, rung, budget, as_json),
         "--cancel": lambda: cancel_and_show(folder),
@@ -93,6 +94,19 @@ def range_and_show(folder: Path, rung: str, as_json: bool) -> None:
         print(f"{rate:9.1e}  {loss:7.3f}  {'#' * (1 + round(49 * (loss - bottom) / ((top - bottom) or 1)))}{mark}")
     print(f"curve: {path}")
     print(f"to use it, write learning_rate = {found.suggestion:g} under [tuning]")
+
+
+def estimate_and_show(folder: Path, rung: str, as_json: bool) -> None:
+    """What a training would take, as the training itself would say it, and nothing trained."""
+    from rung.workspace.training import estimated, is_raft, knowledge_for
+
+    ws, raft = open_workspace(folder), is_raft(rung)
+    with talking(quiet=as_json) as (bar, say):
+        found = estimated(ws, knowledge_for(ws, bar, raft=raft), say, raft=raft)
+    if as_json:
+        print_json(found)
+    elif found.get("trained"):
+        print(f"it is trained already: {found['trained']}")
 
 
 def sweep_and_show(folder: Path, as_json: bool) -> None:

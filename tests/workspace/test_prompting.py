@@ -12,8 +12,9 @@ import pytest
 from chat_server import chat_server
 
 from rung.approach.source import Fixed
-from rung.climb import climb, open_rung
+from rung.climb import climb
 from rung.errors import ConfigError
+from rung.parts import open_rung
 from rung.runs import last_climb
 from rung.types import Answer, Case, Messages, Reply, Score, Settings, Usage
 from rung.workspace import workspace as w

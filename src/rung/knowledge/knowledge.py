@@ -28,7 +28,7 @@ from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
 from rung.knowledge.reading import page_at
 from rung.knowledge.state import Held, State, SyncReport, compared, read_state, state_stamp, write_state
-from rung.knowledge.writing import UNWRITABLE, alone, refused
+from rung.knowledge.writing import UNWRITABLE, alone, refused, uncollected
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ def _change(
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
-    held = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
+    held = {path: _held(before.get(path), document, of[path]) for path, document in new.items()}
     state, version = knowledge.state.followed(held), seen(knowledge, ALL).version  # what is O(documents) comes before embedding
     change = Change(
         knowledge.folder,
@@ -303,10 +303,11 @@ def _change(
     commit, dimensions = (cluster.make if cluster else make)(change, progress)
     same, rows = knowledge.index.stored(relabelled)
     try:
-        if knowledge.state.index:
-            keep(knowledge.folder, version)
-        name = commit([*gone, *relabelled], same, rows)
-        state = write_state(knowledge.folder, replace(state, index=name, dimensions=dimensions))
+        with uncollected():
+            if knowledge.state.index:
+                keep(knowledge.folder, version)
+            name = commit([*gone, *relabelled], same, rows)
+            state = write_state(knowledge.folder, replace(state, index=name, dimensions=dimensions))
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
         if isinstance(error, (OSError, RuntimeError, ValueError)):
@@ -314,10 +315,15 @@ def _change(
         raise
     knowledge.state = state
     with suppress(OSError, RuntimeError):  # what could not be cleaned up is left to the next commit
-        if (kept := prune(knowledge.folder, knowledge.keep_days)) is not None:
-            knowledge.index.tidy(kept)
+        knowledge.index.tidy(prune(knowledge.folder, knowledge.keep_days))
         if cluster:
             cluster.end(change)
+
+
+def _held(before: Held | None, document: Document, of: Labels) -> Held:
+    """What is kept of the document: the very object where nothing differs, so that little is made and freed."""
+    same = before and (before.hash, before.title, before.readers) == (document.hash, document.title, of.readers)
+    return before if before and same and before.meta == document.meta else Held(document.hash, document.title, document.meta, of.readers)
 
 
 def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredIndex:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from rung.serve.schemas import ChatRequest, EmbeddingRequest, RerankRequest, ResponseRequest, SearchRequest
+from rung.serve.schemas import ChatRequest, EmbeddingRequest, FeedbackRequest, RerankRequest, ResponseRequest, SearchRequest, TakeRequest
 
 REF = "#/components/schemas/{model}"
 POSTS: dict[str, tuple[type[BaseModel], str]] = {
@@ -18,9 +18,13 @@ POSTS: dict[str, tuple[type[BaseModel], str]] = {
     "/v1/embeddings": (EmbeddingRequest, "Vectors by the project's embedder."),
     "/v1/rerank": (RerankRequest, "The documents sent, best first."),
     "/v1/search": (SearchRequest, "The passages that the key may see, best first."),
+    "/v1/feedback": (FeedbackRequest, "Say what you think of an answer that you were given."),
+    "/v1/feedback/take": (TakeRequest, "Make a corrected answer a case or an example; for the role editor."),
 }
 GETS = {
     "/v1/models": "What can be asked with this key.",
+    "/v1/feedback": "What was said of answers; for the role editor.",
+    "/metrics": "Figures for Prometheus, where they are on; for the role editor.",
     "/health": "Whether the process lives.",
     "/ready": "Whether it can answer.",
     "/openapi.json": "This document.",
@@ -61,7 +65,8 @@ def openapi() -> dict[str, Any]:
     """The document, OpenAPI 3.1."""
     _, defined = models_json_schema([(form, "validation") for form, _ in POSTS.values()], ref_template=REF)
     paths: dict[str, Any] = {path: {"get": _get(path, what)} for path, what in GETS.items()}
-    paths |= {path: {"post": _post(form, what)} for path, (form, what) in POSTS.items()}
+    for path, (form, what) in POSTS.items():
+        paths.setdefault(path, {})["post"] = _post(form, what)
     key = {"type": "http", "scheme": "bearer"}
     return {
         "openapi": "3.1.0",

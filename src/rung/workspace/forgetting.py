@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rung.errors import DataError
 from rung.models.folder import BLOCKED as STONE
 from rung.tuning.adapters import block, finished
-from rung.workspace import labels
+from rung.workspace import jobs, labels
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import redact
 from rung.workspace.ignoring import ignore, ignored
@@ -83,6 +83,9 @@ def forget(ws: Workspace, asked: Request, progress: Progress = silent) -> Certif
     for number, step in enumerate(steps, 1):
         step(ws, asked, whole)
         progress("forget", number, len(steps))
+    shutil.rmtree(ws.home / "uploads", ignore_errors=True)  # what waits there to be imported is nobody's yet, and may hold it
+    if asked.subject:  # last, as a job that was killed before is taken up by its words
+        jobs.redact(ws.home, Sought(frozenset(), asked.subject).said_in, f"forgotten (request {asked.id})")
     made = _certify(ws, asked, whole)
     if asked.retrain:
         made = replace(made, retrained={**made.retrained, **retrained(ws, whole.adapters, made.specialists, made.retrained, progress)})

@@ -124,6 +124,8 @@ def prune(store: Store, before: float, who: str) -> int:
         gone = run("SELECT count(*) FROM trail WHERE number <= ?", (number,))[0][0]
         append(run, "prune", who, {"through": number, "hash": digest, "entries": gone})
         run("DELETE FROM trail WHERE number <= ?", (number,))
+        run("DELETE FROM traffic WHERE entry <= ?", (number,))
+        run("DELETE FROM feedback WHERE entry <= ?", (number,))
         return int(gone)
 
     return store.write(work)

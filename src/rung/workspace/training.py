@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError, RungError, TuningError
-from rung.types import Case
+from rung.types import Case, Json
 from rung.workspace import workspace as w
 from rung.workspace.privacy import remote
 from rung.workspace.searching import searching
@@ -237,6 +237,25 @@ def raft_source_of(ws: Workspace, knowledge: Knowledge, p: float | None = None, 
         most + 1,
         ws.config.project.seed,
     )
+
+
+def estimated(ws: Workspace, knowledge: Knowledge | None, say: Say, *, raft: bool = False) -> dict[str, Json]:
+    """What the project's training would take: rows, recipe, steps, seconds and bytes; or the adapter that it made already.
+
+    ConfigError where another machine would train, which alone could tell.
+    """
+    from rung.tuning.adapters import adapter_name, find
+    from rung.tuning.defaults import told
+    from rung.tuning.estimate import estimate
+
+    if ws.config.tuning.remote:
+        raise ConfigError("a remote tuner says nothing before it starts", "start it, or ask its provider")
+    plan = planned(ws, w.examples(ws), knowledge, raft=raft)
+    known = {"training": len(plan.training), "validation": len(plan.validation), "recipe": told(ws.config.tuning, plan.recipe)}
+    say(f"{known['training']} rows to train on, {known['validation']} set aside; {known['recipe']}")
+    if ready := find(plan.adapters, adapter_name(plan.recipe, plan.base_id, plan.training, plan.validation)):
+        return {**known, "trained": ready.name}
+    return {**known, **estimate(plan.base, plan.training, plan.recipe, say, plan.means)}
 
 
 def lr_range(ws: Workspace, knowledge: Knowledge | None, progress: Progress, *, raft: bool = False) -> tuple[Curve, Path]:

@@ -92,13 +92,23 @@ def examples(ws: Workspace) -> list[Case]:
     """The solved examples, none of them held out; empty where the project has none."""
     from rung.measure.cases import check_labels, check_overlap, read_cases
 
-    if not ws.config.project.examples:
+    if not ws.config.project.examples or _empty(ws.folder / ws.config.project.examples):
         return []
     read = sorted(read_cases(ws.folder / ws.config.project.examples), key=lambda case: case.id)
-    check_overlap(cases(ws), read)
+    check_overlap(cases_so_far(ws), read)
     if ws.config.project.task == "classify":
         check_labels(read, labels(ws))
     return read
+
+
+def cases_so_far(ws: Workspace) -> list[Case]:
+    """The held-out cases; none where their file is empty, as in a project that has just begun."""
+    return [] if _empty(ws.folder / ws.config.project.cases) else cases(ws)
+
+
+def _empty(path: Path) -> bool:
+    """Whether it is a file without a byte: a place for rows that are still to come."""
+    return path.is_file() and path.stat().st_size == 0
 
 
 def labels(ws: Workspace) -> list[str]:
@@ -174,17 +184,17 @@ def places(ws: Workspace) -> list[Place]:
     if settings.default_folder:
         source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
         origin = open_origin(source, ws.folder, ws.home, ocr)
-        found.append(Place("", origin, f"{version} {settings.default_folder}", apart=_own_files(ws, source.path)))
+        found.append(Place("", origin, f"{version} {settings.default_folder}", apart=own_files(ws, source.path)))
     for one in settings.sources:
-        if isinstance(one, RowsSource) and (ws.folder / one.path).name in _own_files(ws, str(Path(one.path).parent)):
+        if isinstance(one, RowsSource) and (ws.folder / one.path).name in own_files(ws, str(Path(one.path).parent)):
             raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
         told = sha256(f"{version} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
         origin = open_origin(one, ws.folder, ws.home / "knowledge", ocr)
-        found.append(Place(one.name, origin, told, one.every, _own_files(ws, getattr(one, "path", ""))))
+        found.append(Place(one.name, origin, told, one.every, own_files(ws, getattr(one, "path", ""))))
     return found
 
 
-def _own_files(ws: Workspace, path: str) -> frozenset[str]:
+def own_files(ws: Workspace, path: str) -> frozenset[str]:
     """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
     project, root = ws.config.project, (ws.folder / path).resolve()
     names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema, ws.config.tuning.general, "forgotten.json")

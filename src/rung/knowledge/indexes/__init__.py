@@ -31,8 +31,10 @@ class StoredIndex(Index, Protocol):
     def stored(self, documents: Sequence[str]) -> tuple[list[Passage], Vectors]:
         """The passages of these documents and their vectors, shape (passages, dimensions)."""
 
-    def tidy(self, keep: Sequence[str] = ()) -> None:
-        """Delete what earlier states left, those of `keep` excepted; only once the last commit's state has been noted."""
+    def tidy(self, keep: Sequence[str] | None = ()) -> None:
+        """Delete what earlier states left, those of `keep` excepted, or nothing where that is None; then do what a commit put off.
+
+        Only once the last commit's state has been noted. Searches work before, meanwhile and after."""
 
 
 def open_index(spec: str, folder: Path, dimensions: int, state: str = "") -> StoredIndex:

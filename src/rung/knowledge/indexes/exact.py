@@ -50,8 +50,10 @@ class Exact:
         self.held, self.vectors, self.state, self.labels, self.words_index = held, every, state, known, None
         return state
 
-    def tidy(self, keep: Sequence[str] = ()) -> None:
+    def tidy(self, keep: Sequence[str] | None = ()) -> None:
         """Delete other states, those of `keep` excepted. Only to be called when the last commit's state has been noted."""
+        if keep is None:
+            return
         kept = {f"{state}.npz" for state in (self.state, *keep)}
         for old in self.folder.glob("*"):
             if old.name not in kept:

@@ -129,9 +129,9 @@ class Lance:
             return Wear(churn)
         return Wear(churn, loose)
 
-    def tidy(self, keep: Sequence[str] = ()) -> None:
+    def tidy(self, keep: Sequence[str] | None = ()) -> None:
         """Delete the versions before the oldest of `keep`. Only to be called when the last commit's state has been noted."""
-        if self.table is None:
+        if self.table is None or keep is None:
             return
         oldest = min([self.table.version, *(_parsed(state)[0] for state in keep)])
         table = self.database.open_table(NAME)
