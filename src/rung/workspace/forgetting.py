@@ -21,7 +21,7 @@ from rung.errors import DataError
 from rung.tuning.adapters import block, finished
 from rung.workspace import labels
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import move, moves, redact, standing
+from rung.workspace.catalogue import catalogue, move, moves, redact, standing
 from rung.workspace.ignoring import ignore, ignored
 from rung.workspace.store import open_store
 from rung.workspace.to_forget import Plan, Request, held, journal, lies, logs, plan, states
@@ -155,8 +155,8 @@ def _clean_records(ws: Workspace, asked: Request, whole: Plan) -> None:
         else:
             path.unlink(missing_ok=True)
     shutil.rmtree(ws.home / "freshness", ignore_errors=True)  # a replay of the documents' past, made anew when it is asked for
-    if asked.subject and (ws.home / "catalogue.sqlite").exists():
-        redact(ws.home, sought.said_in, f"forgotten (request {asked.id})")
+    for at in (ws.home, catalogue(ws)) if asked.subject else ():  # where it is, and where it was before replicas shared it
+        redact(at, sought.said_in, f"forgotten (request {asked.id})")
     _clean_trail(ws, asked, sought)
 
 
@@ -189,11 +189,11 @@ def _retrain(ws: Workspace, whole: Plan, progress: Progress) -> dict[str, str]:
         synced = w.sync_knowledge(ws, progress) if raft or ws.config.access.on else None
         folder, _ = train_adapter(ws, w.examples(ws), synced[0] if synced else None, progress, raft=raft)
         made[name] = folder.name
-        for label in {one.label for one in moves(ws.home)}:
-            stood = standing(ws.home, label)
+        for label in {one.label for one in moves(catalogue(ws))}:
+            stood = standing(catalogue(ws), label)
             if stood and stood.adapter == name:
                 why = "trained again without what was forgotten"
-                labels.acted(ws, move(ws.home, stood, label, folder.name, "retrain", stood.rung, labels.who(), why))
+                labels.acted(ws, move(catalogue(ws), stood, label, folder.name, "retrain", stood.rung, labels.who(), why))
     return made
 
 

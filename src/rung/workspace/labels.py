@@ -16,7 +16,7 @@ from rung.errors import ConfigError, DataError, ModelError
 from rung.models.folder import BLOCKED, check_adapter
 from rung.tuning.adapters import finished, told, verify
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import Move, move, moves, standing
+from rung.workspace.catalogue import Move, catalogue, move, moves, standing
 from rung.workspace.store import open_store
 from rung.workspace.trail import note
 from rung.workspace.workspace import Workspace
@@ -37,7 +37,7 @@ def adapters_home(ws: Workspace) -> Path:
 
 def folder_of(ws: Workspace, name: str) -> Path:
     """The folder of a label's or hash's adapter, whether or not it may be served. DataError for an unknown or ambiguous one."""
-    stood = None if _HASH.fullmatch(name) else standing(ws.home, name)
+    stood = None if _HASH.fullmatch(name) else standing(catalogue(ws), name)
     wanted = stood.adapter if stood else name
     found = [folder for folder in finished(adapters_home(ws)) if folder.name.startswith(wanted)]
     if len(found) == 1 and (stood or _HASH.fullmatch(name)):
@@ -103,10 +103,10 @@ def _unload(model: ChatModel | None) -> None:
 def give(ws: Workspace, name: str, label: str) -> Move:
     """Put a label that nothing is served by onto an adapter. One that was promoted is moved by promotion and rollback alone."""
     check_label(label)
-    folder, before = servable(ws, name), standing(ws.home, label)
-    if before and any(one.kind != "label" for one in moves(ws.home, label)):
+    folder, before = servable(ws, name), standing(catalogue(ws), label)
+    if before and any(one.kind != "label" for one in moves(catalogue(ws), label)):
         raise ConfigError(f"'{label}' was promoted to, so it moves only to what beats what it stands on", f"rung adapters promote {label}")
-    return acted(ws, move(ws.home, before, label, folder.name, "label", before.rung if before else "", who()))
+    return acted(ws, move(catalogue(ws), before, label, folder.name, "label", before.rung if before else "", who()))
 
 
 def acted(ws: Workspace, done: Move) -> Move:
@@ -117,14 +117,14 @@ def acted(ws: Workspace, done: Move) -> Move:
 
 def roll_back(ws: Workspace, label: str, why: str = "") -> Move:
     """Put the label back onto the adapter it stood on before, blocked ones passed over. DataError where there is none."""
-    done = moves(ws.home, label)
+    done = moves(catalogue(ws), label)
     if not done:
         raise DataError(f"there is no label '{label}'", _LIST)
     known = {folder.name: folder for folder in finished(adapters_home(ws))}
     for earlier in reversed(stack(done)[:-1]):
         if earlier.adapter in known and not blocked(known[earlier.adapter]):
             verify(known[earlier.adapter])
-            return acted(ws, move(ws.home, done[-1], label, earlier.adapter, "rollback", earlier.rung, who(), why))
+            return acted(ws, move(catalogue(ws), done[-1], label, earlier.adapter, "rollback", earlier.rung, who(), why))
     raise DataError(f"'{label}' stood on no earlier adapter that can be served", "promote another with `rung adapters promote`")
 
 

@@ -7,7 +7,7 @@ anything that the project's folder or its knowledge holds already. Why no ORM: d
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ class Store:
 
     place: str  # a file, or what libpq takes
     postgres: bool
+    migrations: Mapping[str, str] = field(default_factory=lambda: MIGRATIONS)
     lock: RLock = field(default_factory=RLock, repr=False)
     held: Any = None
 
@@ -102,7 +103,7 @@ class Store:
         if self.held is not None:
             return
         self.held = _postgres(self.place) if self.postgres else _sqlite(Path(self.place))
-        self._within(_migrate, write=True)
+        self._within(lambda run: _migrate(run, self.migrations), write=True)
 
 
 def open_store(ws: Workspace) -> Store:
@@ -135,10 +136,10 @@ def _postgres(where: str) -> Any:
     return psycopg.connect(where, autocommit=True)
 
 
-def _migrate(run: Run) -> None:
+def _migrate(run: Run, migrations: Mapping[str, str]) -> None:
     run("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)")
     known = {name for (name,) in run("SELECT name FROM migrations")}
-    for name, sql in MIGRATIONS.items():
+    for name, sql in migrations.items():
         if name not in known:
             run(sql)
             run("INSERT INTO migrations VALUES (?)", (name,))
