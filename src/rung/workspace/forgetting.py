@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,6 +169,11 @@ def _clean_trail(ws: Workspace, asked: Request, sought: Sought) -> None:
     store.close()
 
 
+def _in_trail(ws: Workspace, sought: Sought) -> int:
+    with closing(open_store(ws)) as store:
+        return sum(names(one, sought) for one in entries(store))
+
+
 def _clean_models(ws: Workspace, asked: Request, whole: Plan) -> None:
     """Trainings that were not finished hold gradients of nobody knows which rows."""
     for name in whole.embedders:
@@ -209,7 +215,7 @@ def _certify(ws: Workspace, asked: Request, whole: Plan) -> Certificate:
         ),
         "files of the project's own records that hold their words": len(raw_mentions(ws.home, whole.probes, sought, APART)),
         "rows of cases and examples": sum(len(rows_with(path, sought).rows) for path in rows_of(ws)),
-        "questions and answers in the audit log": sum(names(one, sought) for one in entries(open_store(ws))),
+        "questions and answers in the audit log": _in_trail(ws, sought),
         "runs and logs": sum(mentions(one, sought) for one in [*logs(ws), *(p for p in ws.home.glob("runs/**/*") if p.is_file())]),
         "adapters that learned from it and are not blocked": sum(
             not labels.blocked(folder) for folder in finished(labels.adapters_home(ws)) if folder.name in whole.adapters

@@ -9,6 +9,7 @@ import getpass
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,8 @@ def give(ws: Workspace, name: str, label: str) -> Move:
 
 def acted(ws: Workspace, done: Move) -> Move:
     """A move of a label, noted in the audit log."""
-    note(open_store(ws), done.kind, done.who, {"label": done.label, "adapter": done.adapter, "move": done.number}, {"why": done.why})
+    with closing(open_store(ws)) as store:
+        note(store, done.kind, done.who, {"label": done.label, "adapter": done.adapter, "move": done.number}, {"why": done.why})
     return done
 
 
