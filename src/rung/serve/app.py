@@ -46,14 +46,14 @@ def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[
 
 def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The application over an open desk; `more` are routes of others, such as the documents that are sent."""
-    routes: list[BaseRoute] = [*_api(at), *more]
+    routes: list[BaseRoute] = [*_api(at, documents=bool(more)), *more]
     if find_spec(STUDIO):
         routes.append(_studio(at.offers.folder))
     handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-def _api(at: Desk) -> list[BaseRoute]:
+def _api(at: Desk, *, documents: bool) -> list[BaseRoute]:
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
@@ -76,7 +76,7 @@ def _api(at: Desk) -> list[BaseRoute]:
         return JSONResponse({"object": "list", "data": data})
 
     async def described(request: Request) -> Response:
-        return JSONResponse(openapi())
+        return JSONResponse(openapi(documents=documents))
 
     handlers: list[tuple[str, str, Handler]] = [
         ("GET", "/health", health), ("GET", "/ready", ready), ("GET", "/openapi.json", described), ("GET", "/v1/models", models),
