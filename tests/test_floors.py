@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "show": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "report", "climb", "runs", "freshness"},
     "show_training": NOUNS | {"knowledge", "approach", "tuning", "workspace", "show"},
     "answering": NOUNS | {"knowledge", "approach", "workspace", "climb", "show"},
+    "doctor": NOUNS | {"knowledge", "models", "tuning", "workspace", "show"},
     "serve": NOUNS | {"knowledge", "models", "approach", "tuning", "measure", "workspace", "climb"},
     "cli": NOUNS
     | {
@@ -55,13 +56,13 @@ MAY_IMPORT = {
         "costing",
         "diagnosing",
         "gating",
+        "doctor",
     },
     "show_data": NOUNS | {"tuning", "workspace", "report", "show"},
     "show_adapters": NOUNS | {"workspace", "report", "show"},
     "cli_adapters": NOUNS | {"show_adapters"},
     "show_serving": NOUNS | {"measure", "workspace", "show"},
-    "doctoring": NOUNS | {"knowledge", "models", "workspace", "show"},
-    "cli_serve": NOUNS | {"show_serving", "doctoring", "serve"},
+    "cli_serve": NOUNS | {"show_serving", "serve"},
     "__init__": {"project", "types"},
     "__main__": {"cli"},
 }

@@ -284,11 +284,24 @@ def advise(
     advise_and_show(folder, answers, save, as_json)
 
 
+@app.command(epilog="Example: `rung doctor shop`")
+def doctor(
+    folder: Folder = Path(),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port that `rung serve` is to take.")] = 8321,
+    as_json: AsJson = False,
+) -> None:
+    """Check the installation and the project: what is there, what is missing, and how to get it. Exits 1 where something is wrong."""
+    from rung.doctor import doctor_and_show
+
+    if not doctor_and_show(folder, port, as_json):
+        raise typer.Exit(1)
+
+
 app.add_typer(cli_adapters.app, name="adapters")
 app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
 app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 app.command(epilog="Example: `rung serve shop --port 8321`")(cli_serve.serve)
-app.command(epilog="Example: `rung doctor shop`")(cli_serve.doctor)
+app.command(epilog="Example: `rung mcp shop --as anna`")(cli_serve.mcp)
 app.add_typer(cli_serve.keys, name="keys")
 app.add_typer(cli_serve.audit, name="audit")
 

@@ -25,15 +25,16 @@ def serve(
     answer(folder, host, port, workers)
 
 
-def doctor(
+def mcp(
     folder: Folder = Path(),
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port that `rung serve` is to take.")] = 8321,
-    as_json: AsJson = False,
+    user: Annotated[str, typer.Option("--as", help="With access lists: the user on whose behalf documents are read.", metavar="USER")] = "",
+    group: Annotated[list[str] | None, typer.Option(help="A group that the user is in; repeatable.")] = None,
+    model: Annotated[str, typer.Option(help="What answers where an agent names nothing: a rung, or the label of an adapter.")] = "rag",
 ) -> None:
-    """Examine the installation and the project: what works, what is missing and how to get it; exit with 1 where something is wrong."""
-    from rung.doctoring import doctor_and_show
+    """Offer ask, search and sources as tools to an agent, over the Model Context Protocol on stdin and stdout."""
+    from rung.serve.agents import serve_agents
 
-    raise typer.Exit(doctor_and_show(folder, port, as_json))
+    serve_agents(folder, user, tuple(group or ()), model)
 
 
 @keys.command("add", epilog="Example: `rung keys add intranet shop --user anna --group desk --model rag --per-minute 60`")

@@ -46,7 +46,7 @@ class Approach:
     @property
     def id(self) -> str:
         """The hash of all of these."""
-        return hashlib.sha256(json.dumps(self.made_by, sort_keys=True).encode()).hexdigest()[:16]
+        return _named(self.made_by)
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
     checking = approach.policy.unsupported != "keep"
     sentences = tuple(_checked_sentence(approach, asked, said[start:end]) for start, end in cut(said)) if checking else ()
     text = allowed(approach.policy, sentences) if sentences else said
+    made = approach.made_by
     return Answer(
         question=asked.question,
         text=text,
@@ -93,14 +94,15 @@ def _finish(approach: Approach, asked: _Asked, reply: Reply) -> Answer:
         generation_seconds=reply.seconds + asked.query.seconds,
         sentences=sentences,
         confidence=reply.confidence,
-        made_by=approach.made_by
-        | {"approach": approach.id}
-        | _adapter(approach.model)
-        | {f"live {name}": told for name, told in asked.live.items()},
+        made_by=made | {"approach": _named(made)} | _adapter(approach.model) | {f"live {name}": told for name, told in asked.live.items()},
         query="" if asked.query.text == asked.question else asked.query.text,
         finish=reply.finish,
         calls=reply.calls,
     )
+
+
+def _named(made_by: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _adapter(model: ChatModel) -> dict[str, str]:

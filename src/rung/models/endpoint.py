@@ -135,13 +135,12 @@ def _report(number: int, events: SimpleQueue[Event], asked: Future[None]) -> Non
 def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threading.Event) -> Iterator[str | Reply]:
     """Pieces, then the reply. Tried again only as long as no piece has been handed out."""
     body = _body(model, prompt, settings)
-    random = Random(f"{settings.seed}/{body}")
     for attempt in range(model.options.retries + 1):
         begun, reading = time.perf_counter(), Reading()
         try:
             with model.client.stream("POST", f"{model.url}/chat/completions", json=body, headers=headers(model)) as response:
                 if response.status_code in _AGAIN and attempt < model.options.retries:
-                    wait = _wait(response.headers.get("retry-after", ""), attempt, model.options.backoff, random)
+                    wait = _wait(response.headers.get("retry-after", ""), attempt, model.options.backoff, f"{settings.seed}/{body}")
                 else:
                     lines = response.iter_lines()
                     yield from _answer(model, response, lines, reading, gone)
@@ -151,7 +150,7 @@ def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threa
         except httpx.TransportError as error:
             if reading.text or attempt == model.options.retries:
                 raise _unreachable(model, error, bool(reading.text)) from error
-            wait = _wait("", attempt, model.options.backoff, random)
+            wait = _wait("", attempt, model.options.backoff, f"{settings.seed}/{body}")
         if gone.wait(wait):
             return
 
@@ -206,11 +205,11 @@ def _reply(model: EndpointModel, prompt: Messages, reading: Reading, seconds: fl
     return Reply(reading.text, usage, seconds, finish, calls=tuple(reading.calls))
 
 
-def _wait(asked: str, attempt: int, backoff: float, random: Random) -> float:
+def _wait(asked: str, attempt: int, backoff: float, seed: str) -> float:
     """Seconds: what the server asked for, else exponential backoff with full jitter in its upper half."""
     if asked.strip().replace(".", "", 1).isdigit():
         return min(float(asked), _LONGEST_WAIT)
-    return min(backoff * 2.0**attempt * (0.5 + random.random() / 2), _LONGEST_WAIT)
+    return min(backoff * 2.0**attempt * (0.5 + Random(f"{seed}/{attempt}").random() / 2), _LONGEST_WAIT)
 
 
 def _unreachable(model: EndpointModel, error: httpx.TransportError, broken: bool) -> EndpointError:

@@ -27,6 +27,8 @@ def read_events(lines: Iterable[str], reading: Reading, url: str) -> Iterator[st
     """Pieces of text as they arrive, kept in `reading` too. EndpointError where the stream is malformed or cut short."""
     ended = False
     for line in lines:
+        if ended:
+            continue  # to the end, so that the connection can be used again
         if not line.startswith("data:"):
             if line.startswith("{"):
                 raise _malformed(url, line)
@@ -34,7 +36,7 @@ def read_events(lines: Iterable[str], reading: Reading, url: str) -> Iterator[st
         data = line[5:].strip()
         if data == "[DONE]":
             ended = True
-            break
+            continue
         event = _event(data, url)
         if piece := _take(event, reading, url):
             yield piece
