@@ -234,7 +234,8 @@ def noted(at: Desk, key: Key, asked: Question, answer: Answer, ended: str, start
     documents = sorted({hit.passage.document for hit in answer.hits})
     content = {**said, "documents": documents} if at.settings.audit == "text" else None
     told |= {} if content else {name: hashlib.sha256(str(said[name]).encode()).hexdigest() for name in ("question", "answer")}
-    money = cost(answer.usage, seconds(answer), w.prices(at.offers.open().ws))
+    opened = at.offers.opened or at.offers.open()
+    money = cost(answer.usage, seconds(answer), w.prices(opened.ws))
 
     def work(run: Run) -> None:
         append(run, "question", who(key), told, content)
