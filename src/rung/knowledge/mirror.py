@@ -51,9 +51,8 @@ class Mirror:
     def pull(self) -> None:
         """Bring the files here to what they are there. KnowledgeError where the server can't be reached."""
         if self._number() != self._noted():
-            with suppress(KnowledgeError):  # who writes here at this moment has the latest, and notes it
-                with alone(self.home):
-                    self._pull()
+            with suppress(KnowledgeError), alone(self.home):  # who writes here at this moment has the latest, and notes it
+                self._pull()
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -85,7 +85,7 @@ def _documents() -> dict[str, Any]:
     return {
         "/v1/documents/{path}": {
             **several,
-            "put": {"summary": "Send a document.", "requestBody": {"required": True, "content": sent}, "responses": _own(put, 413, 415, 507)},
+            "put": {"summary": "Send one.", "requestBody": {"required": True, "content": sent}, "responses": _own(put, 413, 415, 507)},
             "get": {"summary": "What is known of it.", "responses": _own({"200": _said("done", shapes.DOCUMENT)}, 404, 507)},
             "delete": {"summary": "Delete it.", "responses": _own({"202": _said("deleted", shapes.DELETED)}, 404, 507)},
         },

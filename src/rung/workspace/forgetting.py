@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import DataError
 from rung.tuning.adapters import block, finished
-from rung.workspace import labels
+from rung.workspace import adapter_store, labels
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import catalogue, move, moves, redact, standing
+from rung.workspace.catalogue import catalogue, moves, redact, standing
 from rung.workspace.ignoring import ignore, ignored
 from rung.workspace.store import open_store
 from rung.workspace.to_forget import Plan, Request, held, journal, lies, logs, plan, states
@@ -100,6 +100,7 @@ def _block(ws: Workspace, asked: Request, whole: Plan) -> None:
     for folder in finished(labels.adapters_home(ws)):
         if folder.name in whole.adapters and not labels.blocked(folder):
             block(folder, f"it learned from what was forgotten (request {asked.id})")
+            adapter_store.put(ws, folder)
     for name in whole.exports:
         if Path(name).exists():
             os.replace(name, f"{name}{BLOCKED}")
@@ -199,7 +200,7 @@ def _retrain(ws: Workspace, whole: Plan, progress: Progress) -> dict[str, str]:
             stood = standing(catalogue(ws), label)
             if stood and stood.adapter == name:
                 why = "trained again without what was forgotten"
-                labels.acted(ws, move(catalogue(ws), stood, label, folder.name, "retrain", stood.rung, labels.who(), why))
+                labels.moved(ws, stood, label, folder, "retrain", stood.rung, why)
     return made
 
 

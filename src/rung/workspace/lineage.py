@@ -143,6 +143,7 @@ def _flat(scores: Mapping[str, Json], before: str = "") -> dict[str, Json]:
 
 def _promoted(ws: Workspace, name: str) -> Json:
     found = [
-        one.numbers["scores"][1] for one in moves(catalogue(ws)) if one.adapter == name and one.kind == "promote" and "scores" in one.numbers
+        one.numbers["scores"][1] for one in moves(catalogue(ws))
+        if one.adapter == name and one.kind == "promote" and "scores" in one.numbers
     ]
     return found[-1] if found else None
