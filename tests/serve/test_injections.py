@@ -81,7 +81,9 @@ def asked_by_anna(folder: Path, model: str, documents: dict[str, str], more: str
 
 
 DOCUMENTS = st.lists(
-    st.tuples(st.sampled_from(("gear", "valve", "pump")), st.lists(st.sampled_from(ATTACKS), min_size=1, max_size=4)), min_size=1, max_size=4
+    st.tuples(st.sampled_from(("gear", "valve", "pump")), st.lists(st.sampled_from(ATTACKS), min_size=1, max_size=4)),
+    min_size=1,
+    max_size=4,
 )
 
 

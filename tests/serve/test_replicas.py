@@ -86,7 +86,11 @@ def two(tmp_path: Path) -> Iterator[Two]:
         shops = [write_project(tmp_path / name, "local:model", more) for name in ("one", "two")]
         for shop in shops:
             save_random_model(shop / "model", seed=0)
-            told = (shop / "rung.toml").read_text().replace('index = "exact"', f'index = "postgres:{address}"\nshare = "shop"\nfolder = "docs"')
+            told = (
+                (shop / "rung.toml")
+                .read_text()
+                .replace('index = "exact"', f'index = "postgres:{address}"\nshare = "shop"\nfolder = "docs"')
+            )
             (shop / "rung.toml").write_text(told)
         for shop, seed in zip(shops, (1, 2), strict=True):  # each has one that the other has not
             stored(open_workspace(shop), seed)
@@ -94,9 +98,13 @@ def two(tmp_path: Path) -> Iterator[Two]:
         _, key = add_key(store, "editor", role="editor")
         store.close()
         headers = {"Authorization": f"Bearer {key}", "Connection": "close"}
-        with served(shops[0], key) as first, served(shops[1], key) as second, round_robin([first.url, second.url]) as url:
-            with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
-                yield Two(shops, [first, second], engine, client)
+        with (
+            served(shops[0], key) as first,
+            served(shops[1], key) as second,
+            round_robin([first.url, second.url]) as url,
+            httpx.Client(base_url=url, headers=headers, timeout=60) as client,
+        ):
+            yield Two(shops, [first, second], engine, client)
     os.environ.clear()
     os.environ.update(before)
 
@@ -155,7 +163,8 @@ def test_a_server_killed_in_mid_stream_loses_nothing_that_was_acknowledged(two: 
     assert kept
     two.client.put("/v1/documents/crm/last", json={"text": "# Last\n\nThe last one."})
     store = open_store(open_workspace(two.shops[1]))
-    noted = {str(one.content["question"]): str(one.content["answer"]) for one in trail.entries(store) if one.kind == "question" and one.content}
+    entries = [one for one in trail.entries(store) if one.kind == "question"]
+    noted = {str(one.content["question"]): str(one.content["answer"]) for one in entries if one.content}
     assert {text: noted.get(text) for text in done} == {text: answer.strip() for text, answer in done.items()}
     trail.verify(store)
     with served(two.shops[0], two.servers[1].client.headers["authorization"].split()[1]) as again:

@@ -143,7 +143,8 @@ def _flat(scores: Mapping[str, Json], before: str = "") -> dict[str, Json]:
 
 def _promoted(ws: Workspace, name: str) -> Json:
     found = [
-        one.numbers["scores"][1] for one in moves(catalogue(ws))
+        one.numbers["scores"][1]
+        for one in moves(catalogue(ws))
         if one.adapter == name and one.kind == "promote" and "scores" in one.numbers
     ]
     return found[-1] if found else None

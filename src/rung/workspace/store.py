@@ -7,6 +7,7 @@ anything that the project's folder or its knowledge holds already. Why no ORM: d
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -103,6 +104,7 @@ class Store:
         if self.held is not None:
             return
         self.held = _postgres(self.place) if self.postgres else _sqlite(Path(self.place))
+        weakref.finalize(self, self.held.close)
         self._within(lambda run: _migrate(run, self.migrations), write=True)
 
 
