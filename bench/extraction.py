@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from examples.scenarios import cuad
 from rung.measure.bootstrap import clusters_of, interval
 from rung.measure.fields import schema_check
 from rung.models.extracting import Extracted, questions
@@ -26,32 +27,6 @@ from rung.types import Case, Json
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "cuad" / "contracts.jsonl.gz"
 KEPT = Path(tempfile.gettempdir()) / "rung-bench" / "extraction"
-DATE, DURATION = {"type": ["string", "null"], "format": "date"}, {"type": ["string", "null"], "format": "duration"}
-VALUES: dict[str, dict[str, Json]] = {
-    "Document Name": {"type": ["string", "null"], "description": "What is the name of the contract?"},
-    "Agreement Date": DATE | {"description": "What is the date of the agreement?"},
-    "Effective Date": DATE | {"description": "On what date does the agreement become effective?"},
-    "Renewal Term": DURATION | {"description": "How long is the renewal term after the initial term expires?"},
-    "Notice Period To Terminate Renewal": DURATION | {"description": "How much notice is needed to terminate renewal?"},
-    "Governing Law": {"description": "Which state or country's law governs the contract?"},
-}  # no "Expiration Date": nearly all of its answers are reckoned from another date and a term, and stand nowhere
-CLAUSES = {
-    "Anti-Assignment": "Is consent or notice needed to assign the contract?",
-    "Cap On Liability": "Is there a cap on liability?",
-    "License Grant": "Does one party grant a license to the other?",
-    "Audit Rights": "Does a party have the right to audit the books and records of the other?",
-    "Termination For Convenience": "Can a party terminate without cause?",
-    "Exclusivity": "Is there an exclusive dealing commitment?",
-    "Insurance": "Must a party keep insurance?",
-    "Revenue/Profit Sharing": "Must a party share revenue or profit with the other?",
-    "Minimum Commitment": "Is there a minimum order or minimum amount?",
-    "Non-Compete": "Is a party restricted from competing?",
-}
-
-
-def key(clause: str) -> str:
-    """The field's name."""
-    return re.sub(r"\W+", "_", clause.lower())
 
 
 def run(small: bool = False) -> dict[str, object]:
@@ -77,38 +52,21 @@ def _contracts(share: float) -> tuple[list[Solved], list[Solved], list[Solved], 
         rows = sorted(map(json.loads, lines), key=lambda row: str(row["contract"]))
     rows = Random("cuad").sample(rows, round(len(rows) * share))
     learn, settle = round(0.6 * len(rows)), round(0.75 * len(rows))
-    laws = sorted({law for row in rows[:learn] if (law := _law(row["clauses"]["Governing Law"]["answer"]))})
-    properties = {key(name): dict(one) for name, one in VALUES.items()} | {
-        key(name): {"type": "boolean", "description": question} for name, question in CLAUSES.items()
-    }
-    properties["governing_law"]["enum"] = [*laws, None]
-    schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-    solved = [_solved(row, properties) for row in rows]
-    return solved[:learn], solved[learn:settle], solved[settle:], schema
+    fields = cuad.schema([row["clauses"] for row in rows[:learn]])
+    solved = [_solved(row, fields) for row in rows]
+    return solved[:learn], solved[learn:settle], solved[settle:], fields
 
 
-def _law(answer: str) -> str:
-    """The first of the states or countries, without the country that a province lies in."""
-    return re.split(r"[;,(]", answer)[0].strip()
-
-
-def _solved(row: Mapping[str, Any], properties: Mapping[str, Mapping[str, Json]]) -> Solved:
+def _solved(row: Mapping[str, Any], fields: Mapping[str, Any]) -> Solved:
     """CUAD's answers as the schema writes them; what can't be written so (a term that is "perpetual") is not asked."""
     values: dict[str, Json] = {}
     spans: dict[str, tuple[tuple[int, int], ...]] = {}
     skipped = set()
-    for clause in (*VALUES, *CLAUSES):
-        name, answer, schema = key(clause), row["clauses"][clause]["answer"].strip(), properties[key(clause)]
+    for clause in (*cuad.VALUES, *cuad.CLAUSES):
+        name = cuad.key(clause)
         spans[name] = tuple((at, at + len(one)) for one in row["clauses"][clause]["spans"] if (at := row["text"].find(one)) >= 0)
-        if clause in CLAUSES:
-            values[name] = answer == "Yes"
-        elif clause == "Document Name" or not answer:
-            values[name] = answer or None
-        else:
-            answer = _law(answer) if name == "governing_law" else answer
-            said = next((value for _, _, value in mentions(schema, answer)), None)
-            values[name] = said
-            skipped |= {name} if said is None else set()
+        values[name] = cuad.value(clause, row["clauses"], fields)
+        skipped |= {name} if values[name] is None and row["clauses"][clause]["answer"].strip() else set()
     return Solved(row["contract"], row["text"], values, spans, frozenset(skipped))
 
 

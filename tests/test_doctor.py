@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -49,6 +50,11 @@ def test_after_indexing_the_documents_are_counted(project: Path) -> None:
     assert rung("index", str(project)).returncode == 0
     assert told(project)["knowledge"][0] == "ok"
     assert told(project)["knowledge"][1].startswith("1 documents")
+
+
+def test_every_extra_for_users_has_its_sentence() -> None:
+    named = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(GIVES) == set(named) - {"all", "dev", "bench"}
 
 
 def test_every_extra_is_told_and_what_is_installed_is_ok(project: Path) -> None:

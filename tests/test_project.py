@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import rung
-from rung.errors import ConfigError, TuningError
+from rung.errors import ConfigError, DataError, TuningError
 from rung.project import Project
 from rung.types import Answer
 
@@ -48,6 +48,8 @@ def test_its_climb_is_the_command_lines(folder: Path) -> None:
     command = [sys.executable, "-m", "rung", "climb", str(folder), "--rung", "prompt", "--rung", "rag", "--json"]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
     assert told["verdict"]["sentence"] == done.verdict.sentence
+    plan = Project(folder).plan(["prompt", "rag"], [0.2])
+    assert (plan.rungs, plan.cases, plan.needs[0].difference) == (2, 5, 0.2)
 
 
 def test_it_explains_and_says_why_it_cannot_tune(folder: Path) -> None:
@@ -61,6 +63,60 @@ def test_it_explains_and_says_why_it_cannot_tune(folder: Path) -> None:
             rung.open(folder).tune_embedder()
     finally:
         (folder / "rung.toml").write_text(toml)
+
+
+def test_rows_come_in_and_go_out(folder: Path, tmp_path: Path) -> None:
+    project = rung.open(shutil.copytree(folder, tmp_path / "shop"))
+    toml = project.folder / "rung.toml"
+    toml.write_text(toml.read_text().replace('cases = "cases.jsonl"', 'cases = "cases.jsonl"\nexamples = "examples.jsonl"'))
+    (tmp_path / "faq.csv").write_text("Frage,Antwort\n" + "".join(f"Is day {n} free?,{'yes' if n % 2 else 'no'}\n" for n in range(8)))
+    columns = {"question": "Frage", "answer": "Antwort"}
+    assert project.import_(tmp_path / "faq.csv", columns=columns, dry=True).added == 8
+    assert not (project.folder / "examples.jsonl").exists()
+    assert project.import_(tmp_path / "faq.csv", columns=columns).added == 8
+    written = project.rows("trl", tmp_path / "out")
+    assert written.training + written.validation == 8
+    made = project.synthesize(4, cut=True)
+    assert made.cases + made.examples > 0
+    gone = project.forget(subject="is day 3 free?")
+    assert gone.passed
+    assert [len(one.rows) for one in gone.rows] == [1]
+
+
+def test_what_needs_an_adapter_says_so(folder: Path, tmp_path: Path) -> None:
+    project = rung.open(folder)
+    assert project.adapters() == []
+    with pytest.raises(DataError, match="no adapter"):
+        project.promote("abcd", "prod")
+    with pytest.raises(DataError, match="no label"):
+        project.rollback("prod")
+    with pytest.raises(DataError, match="no adapter"):
+        project.export("abcd", tmp_path / "gguf")
+    with pytest.raises(ConfigError, match="not a rung that is trained"):
+        project.train("rag")
+    with pytest.raises(ConfigError, match="can't be allowed"):
+        project.train("tuned", allow=["held-out"])
+
+
+def test_it_diagnoses_advises_and_reckons(folder: Path, tmp_path: Path) -> None:
+    project = rung.open(folder)
+    cases = [json.loads(line) for line in (folder / "cases.jsonl").read_text(encoding="utf-8").splitlines()]
+    said = "".join(json.dumps({"id": case["id"], "answer": "nobody knows"}) + "\n" for case in cases)
+    (tmp_path / "answers.jsonl").write_text(said, encoding="utf-8")
+    command = [sys.executable, "-m", "rung", "diagnose", str(folder), "--answers", str(tmp_path / "answers.jsonl"), "--json"]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+    found = project.diagnose(answers=tmp_path / "answers.jsonl")
+    assert (found.asked, found.first) == (told["asked"], told["first"])
+    assert found.asked == 5
+    assert project.advise().ranked != project.advise(citations=True, examples=5000, behaviour=("tone",)).ranked
+    with pytest.raises(ConfigError, match="nobody asks 'colour'"):
+        project.advise(colour="red")
+    project.climb(["prompt", "rag"])
+    assert {one.name for one in project.cost(months=1).rungs} == {"prompt", "rag"}
+    with pytest.raises(ConfigError, match="--hosted"):
+        project.cost(hosted="perhaps")
+    with pytest.raises(DataError, match="no question's evidence"):
+        project.freshness(folder / "docs")
 
 
 def test_what_is_no_project_is_refused_at_once(tmp_path: Path) -> None:

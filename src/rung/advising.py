@@ -86,7 +86,8 @@ def _interview(defaults: dict[str, Any]) -> Situation:
 
 def _asked(question: str, default: Any) -> Any:
     """What was typed, as the type of the default."""
-    shown = ", ".join(default) if isinstance(default, tuple) else {True: "yes", False: "no", None: "not measured"}.get(default, default)
+    said = {"True": "yes", "False": "no", "None": "not measured"}  # by their words, since 0 equals False
+    shown = ", ".join(default) if isinstance(default, tuple) else said.get(str(default), default)
     typed = input(f"{question} [{shown}] ").strip()
     if not typed:
         return default

@@ -26,16 +26,19 @@ def ask_and_show(
     where: Sequence[str] = (),
     at: str = "",
     adapter: str = "",
+    model: str = "",
     *,
     chat: bool = False,
 ) -> None:
     """Answer as it is spoken, then the sources it stands on; in a chat, one question after the other."""
-    from rung.climb import open_rung
+    from rung.parts import open_rung
+    from rung.workspace.bases import answering_by
 
     with progress(quiet=as_json) as bar:
         if not question.strip() and not chat:
             raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
-        ready = open_rung(answering_with(open_workspace(folder, user, where, at), adapter), rung, bar)
+        ws = answering_by(open_workspace(folder, user, where, at), model)
+        ready = open_rung(answering_with(ws, adapter), rung, bar)
     history: list[Message] = []
     for asked in talking(question) if chat else (question,):
         try:

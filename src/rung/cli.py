@@ -12,8 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rung import cli_adapters, cli_serve
-from rung.errors import RungError
+from rung import cli_adapters, cli_judge, cli_serve
+from rung.errors import ConfigError, RungError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -142,6 +142,7 @@ def ask(
     folder: Folder = Path(),
     rung: Annotated[str, typer.Option(help="Which rung answers.", autocompletion=_rungs)] = "rag",
     adapter: Annotated[str, typer.Option(help="Answer with this adapter: a label, or the beginning of a hash.")] = "",
+    model: Annotated[str, typer.Option(help="Answer with this base model: its short name, or as rung.toml names it.")] = "",
     user: User = "",
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata, such as year>=2024; repeatable.")] = None,
     at: At = "",
@@ -151,7 +152,7 @@ def ask(
     """Answer one question, streamed, and show the sources; with --chat a conversation that it begins."""
     from rung.answering import ask_and_show
 
-    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter, chat=chat)
+    ask_and_show(folder, question, rung, as_json, user, tuple(where or ()), at, adapter, model, chat=chat)
 
 
 @app.command(epilog="Example: `rung train shop --rung raft`, or on two GPUs `torchrun --nproc-per-node 2 -m rung train shop`")
@@ -161,6 +162,7 @@ def train(
     embedder: Annotated[bool, typer.Option("--embedder", help="Train the search's embedder instead.")] = False,
     lr_range: Annotated[bool, typer.Option("--lr-range", help="Only show the loss over learning rates, and suggest one.")] = False,
     budget: Annotated[str, typer.Option(help="Search for the best settings so long, such as 30m or 2h.", metavar="TIME")] = "",
+    estimate: Annotated[bool, typer.Option("--estimate", help="Train nothing: say what it would take.")] = False,
     raft_sweep: Annotated[bool, typer.Option("--raft-sweep", help="Only compare raft's settings on the rows set aside.")] = False,
     specialist: Annotated[
         bool, typer.Option("--specialist", help="Train the rung encoder (classify) or extractor (extract) instead.")
@@ -173,6 +175,7 @@ def train(
     from rung.show_training import train_or
 
     instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
+    instead["--estimate"] = estimate
     train_or(folder, rung, as_json, tuple(allow or ()), budget, instead)
 
 
@@ -191,35 +194,53 @@ def rows(
     rows_and_show(folder, form, out, rung, as_json, tuple(allow or ()))
 
 
-@app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`")
+@app.command(epilog="Example: `rung climb shop --rung prompt --rung rag`, and before it `rung climb shop --plan`")
 def climb(
     folder: Folder = Path(),
     rung: Annotated[list[str] | None, typer.Option(help="Only these rungs; repeat the option.", autocompletion=_rungs)] = None,
+    model: Annotated[list[str] | None, typer.Option(help="With these base models, the smallest first; repeat the option.")] = None,
     workers: Workers = None,
     user: User = "",
     at: At = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Ask nothing: say how many cases tell the rungs apart.")] = False,
+    difference: Annotated[
+        list[float] | None, typer.Option(min=0, max=1, help="With --plan: a difference to tell, such as 0.05; repeatable.")
+    ] = None,
+    stop_early: Annotated[bool | None, typer.Option("--stop-early", help="Stop when it is certain which rung is chosen.")] = None,
+    repeat: Annotated[int | None, typer.Option(min=1, max=100, help="Ask so often, each time with another seed.", metavar="N")] = None,
     against: Annotated[
         str, typer.Option(help="Compare with an earlier run; exit with 1 where something became worse.", metavar="RUN")
     ] = "",
-    margin: Annotated[float, typer.Option(min=0, max=1, help="With --against: a loss up to this share is let pass.")] = 0.0,
+    margin: Annotated[float | None, typer.Option(min=0, max=1, help="A rung worse by less is as good; with --against: let pass.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure every rung on the held-out cases, decide, and write the report."""
     from rung.gating import gate_and_show
+    from rung.planning import plan_and_show
     from rung.show import climb_and_show
 
-    if against:
-        gate_and_show(folder, against, margin, tuple(rung or ()), workers, as_json, user, at)
+    rungs, models, changes = tuple(rung or ()), tuple(model or ()), {"stop_early": stop_early, "repeat": repeat}
+    if difference and not plan:
+        raise ConfigError("--difference is about a plan", "add --plan, or leave it out")
+    if plan:
+        plan_and_show(folder, rungs, tuple(difference or ()), against, as_json, changes, models)
+    elif against:
+        gate_and_show(folder, against, margin or 0.0, rungs, workers, as_json, user, at, changes, models)
     else:
-        climb_and_show(folder, tuple(rung or ()), workers, as_json, user, at)
+        climb_and_show(folder, rungs, workers, as_json, user, at, changes | {"margin": margin}, models)
 
 
 @app.command(epilog="Example: `rung report shop`")
-def report(folder: Folder = Path(), as_json: AsJson = False) -> None:
+def report(
+    folder: Folder = Path(),
+    mlflow: Annotated[str, typer.Option(help="Put its figures and the adapters into MLflow there instead.", metavar="URI")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Show the last climb again and write its report anew, without asking a model."""
     from rung.show import report_and_show
+    from rung.tracking import export_and_show
 
-    report_and_show(folder, as_json)
+    export_and_show(folder, mlflow, as_json) if mlflow else report_and_show(folder, as_json)
 
 
 @app.command(epilog="Example: `rung freshness shop --before shop/history --cases shop/history-cases.jsonl`")
@@ -297,11 +318,26 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: `rung claims examples/harbor`")
+def claims(
+    folder: Annotated[Path | None, typer.Argument(help="A project; one that was never climbed is climbed first.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder of projects, all of which are measured on.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Also what climbs or trains anew: fifty passages, full fine-tuning.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Headlines of the field's guides, measured again on your own runs: what held, what did not, what can't be told here."""
+    from rung.claims.table import claims_and_show
+
+    claims_and_show(folder, data, full, as_json)
+
+
 app.add_typer(cli_adapters.app, name="adapters")
+app.add_typer(cli_judge.app, name="judge")
 app.command(epilog="Example: `rung export support/prod shop --to support-gguf --format gguf --quantise q8_0`")(cli_adapters.export)
 app.command(epilog="Example: `rung forget hr/jane.md --project shop --delete-source --retrain`")(cli_adapters.forget)
 app.command(epilog="Example: `rung serve shop --port 8321`")(cli_serve.serve)
 app.command(epilog="Example: `rung mcp shop --as anna`")(cli_serve.mcp)
+app.command(epilog="Example: `rung watch shop --since 7d`")(cli_serve.watch)
 app.add_typer(cli_serve.keys, name="keys")
 app.add_typer(cli_serve.audit, name="audit")
 

@@ -37,6 +37,28 @@ def mcp(
     serve_agents(folder, user, tuple(group or ()), model)
 
 
+def watch(
+    folder: Folder = Path(),
+    since: Annotated[str, typer.Option(help="How far back, such as 7d or 12h.", metavar="AGE")] = "7d",
+    take: Annotated[str, typer.Option(help="Make a row of this corrected or well-rated answer.", metavar="ID")] = "",
+    to: Annotated[str, typer.Option("--as", help="With --take: case (to measure on) or example (to train on).")] = "",
+    canary: Annotated[bool, typer.Option("--canary", help="Ask the server some cases again; exit with 1 where it became worse.")] = False,
+    url: Annotated[str, typer.Option(help="With --canary: the server; its key is in RUNG_KEY.")] = "http://127.0.0.1:8321",
+    model: Annotated[str, typer.Option(help="With --canary: what is asked; by default what the last climb chose.")] = "",
+    cases: Annotated[int, typer.Option(min=1, help="With --canary: how many cases.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """What became of the served project: traffic, times, cost, gaps, drift, feedback, and what to do about them."""
+    from rung import show_monitoring as shown
+
+    if take:
+        shown.take_and_show(folder, take, to, as_json)
+    elif canary:
+        shown.canary_and_show(folder, url, model, cases, as_json)
+    else:
+        shown.watch_and_show(folder, since, as_json)
+
+
 @keys.command("add", epilog="Example: `rung keys add intranet shop --user anna --group desk --model rag --per-minute 60`")
 def keys_add(
     name: Annotated[str, typer.Argument(help="Who or what the key is for.")],

@@ -6,28 +6,28 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.approach.approach import Approach, answer_all
-from rung.approach.ladder import LADDER, SPECIALISTS, check_rungs, rungs_of
-from rung.approach.policy import Policy
-from rung.approach.prompt import BARE
-from rung.approach.source import Everything, Nearest, Nothing, Source, nearest
+from rung.approach.ladder import LADDER, SPECIALISTS, check_rungs, row, rungs_of
+from rung.approach.source import Remembered
 from rung.errors import ModelError, TuningError
-from rung.models import reads_only
-from rung.types import Answer, Case, ChatModel, Score, Summary, Verdict
+from rung.measure.looks import Asked
+from rung.parts import Parts, approach, base_of, model_of, unavailable
+from rung.types import Answer, Case, Score, Summary, Verdict
 from rung.workspace import workspace as w
+from rung.workspace.bases import bases
+from rung.workspace.choices import how_measured
 from rung.workspace.privacy import remote
-from rung.workspace.searching import mode, source
-from rung.workspace.training import audited, quiet, train_adapter
+from rung.workspace.searching import mode
+from rung.workspace.training import quiet
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
-    from rung.knowledge.knowledge import Knowledge
-    from rung.report.html import Report
+    from rung.measure.evaluate import Pairs
 
 T = TypeVar("T")
 CLIMB, CASES, LOSSES, AUDIT = "climb.json", "cases.jsonl", "losses.jsonl", "audit.json"  # files of a run folder
@@ -54,6 +54,7 @@ class Climb:
     facts: dict[str, str]  # what made it
     seconds: dict[str, float] = field(default_factory=dict)  # stage → seconds of this call
     skipped: tuple[tuple[str, str], ...] = ()  # documents that could not be read, and why
+    models: dict[str, str] = field(default_factory=dict)  # short name ("" where there is one) → base model
 
 
 @dataclass
@@ -71,176 +72,140 @@ class Stages:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
 
 
-@dataclass
-class Parts:
-    """What approaches are built from; models and sources are made when a rung first asks."""
-
-    ws: Workspace
-    cases: list[Case]
-    examples: list[Case]
-    knowledge: Knowledge | None
-    progress: Progress
-    workers: int | None
-    models: dict[str, tuple[ChatModel, tuple[dict[str, float], ...]]] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)
-    say: Callable[[str], None] = quiet
-    audits: dict[str, Path] = field(default_factory=dict)  # of the rows behind each tuned model
-
-
 def climb(
-    ws: Workspace, progress: Progress = silent, rungs: Sequence[str] = (), workers: int | None = None, say: Callable[[str], None] = quiet
+    ws: Workspace,
+    progress: Progress = silent,
+    rungs: Sequence[str] = (),
+    workers: int | None = None,
+    say: Callable[[str], None] = quiet,
+    models: Sequence[str] = (),
 ) -> Climb:
-    """Measure the rungs on the held-out cases and decide.
+    """Measure the rungs on the held-out cases and decide; with several base models, each rung with each of them.
 
-    Answers, adapters and the index are reused where what made them is unchanged. Raises RungError; an interrupted
-    climb goes on where it stopped.
+    `models` are short names or models as rung.toml names them; the configuration's where there are none. Answers, adapters
+    and the index are reused where what made them is unchanged. Raises RungError; an interrupted climb goes on where it
+    stopped.
     """
     stages = Stages()
     check_rungs(rungs)
     cases, examples = w.cases(ws), w.examples(ws)
     w.task(ws, cases)
-    model = stages.timed("open", lambda: w.base_model(ws, named_adapter(ws), workers))  # what is wrong is said before hours of indexing
+    based = bases(ws, models)
+    opened = stages.timed("open", lambda: {name: base_of(own, workers) for name, own in based.items()})  # faults are said before indexing
     synced = stages.timed("index", lambda: w.sync_knowledge(ws, progress))
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, {"base": (model, ())}, say=say)
+    shared = Parts(ws, cases, examples, synced[0] if synced else None, progress, workers, say=say)
+    parts = {
+        name: replace(shared, ws=own, models={"base": (opened[name], ())}, audits={}, notes={}, prompts={}) for name, own in based.items()
+    }
     skipped = tuple((one.path, one.reason) for one in synced[1].skipped) if synced else ()
-    facts = _facts(parts, len(skipped))
+    facts = _facts(list(parts.values()), len(skipped))
     folder = ws.home / "runs" / _run_id(ws, facts, cases, examples)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = tuple(rungs) or ws.config.project.rungs or rungs_of(ws.config.project.task)
-    measured = tuple(_measure(parts, name, folder, stages) for name in LADDER if name in chosen)
-    verdict = stages.timed("decide", lambda: _decide(ws, measured, cases))
-    done = Climb(verdict, measured, tuple(cases), folder, facts, stages.seconds, skipped)
+    rows = _rows(chosen, list(based))
+    measured, asked = _look_by_look(parts, rows, folder, stages)
+    verdict = stages.timed("decide", lambda: _decide(parts, measured, asked))
+    facts |= how_measured(ws, shared.knowledge, examples, [m.summary for m in measured], asked) | _chosen_prompts(parts)
+    named = {name: own.config.model.name for name, own in based.items()}
+    done = Climb(asked.said(verdict), measured, asked.cases, folder, facts, stages.seconds, skipped, named)
     _write(done)
     return done
 
 
-def approach(parts: Parts, name: str, *, measured: bool = True) -> Approach:
-    """The named rung, ready to answer. Trains its adapter where there is none yet."""
-    rung = LADDER[name]
-    policy = w.policy(parts.ws, measured=measured) if rung.source in ("everything", "search") else Policy()
-    settings = w.settings(parts.ws)
-    if name in SPECIALISTS:
-        return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), BARE, settings, policy)
-    style, rewrite = w.style(parts.ws), parts.ws.config.prompt.rewrite
-    judge = w.entailment(parts.ws) if policy.unsupported != "keep" else None
-    return Approach(name, _model(parts, rung.model)[0], _source(parts, rung.source), style, settings, policy, judge, rewrite)
+def _rows(rungs: Sequence[str], models: Sequence[str]) -> list[tuple[str, str]]:
+    """(rung, model) in the order in which the lowest is looked for: the ladder's, and on each rung the models as named."""
+    found = [(name, model) for name in LADDER if name in rungs for model in models]
+    return [(name, "" if name in SPECIALISTS else model) for name, model in found if name not in SPECIALISTS or model == models[0]]
 
 
-def _model(parts: Parts, name: str) -> tuple[ChatModel, tuple[dict[str, float], ...]]:
-    if name not in parts.models:
-        if name == "base":
-            parts.models[name] = w.base_model(parts.ws, named_adapter(parts.ws), parts.workers), ()
-        elif name in SPECIALISTS:
-            from rung.workspace.specialists import specialist
+def _look_by_look(
+    each: Mapping[str, Parts], rows: Sequence[tuple[str, str]], folder: Path, stages: Stages
+) -> tuple[tuple[Measured, ...], Asked]:
+    """Every rung on all cases; or, where the climb may stop early, on part after part until the choice is certain."""
+    from rung.measure.bootstrap import clusters_of
+    from rung.measure.looks import portions
+    from rung.measure.verdict import clear
 
-            parts.models[name] = specialist(parts.ws, name, parts.examples, parts.knowledge, parts.progress)
-        else:
-            raft = name == "raft"
-            adapter, losses = train_adapter(
-                parts.ws, parts.examples, parts.knowledge, parts.progress, parts.workers, raft=raft, say=parts.say
-            )
-            parts.audits[name] = audited(adapter)
-            parts.models[name] = w.base_model(parts.ws, adapter, parts.workers), losses
-    return parts.models[name]
-
-
-def named_adapter(ws: Workspace) -> Path | None:
-    """The adapter that the configuration names, by a label or its hash. RungError where it can't be served."""
-    if not ws.config.model.adapter:
-        return None
-    from rung.workspace.labels import servable
-
-    return servable(ws, ws.config.model.adapter)
+    parts = next(iter(each.values()))  # of specialists, which have no base model, too
+    project = parts.ws.config.project
+    clusters = clusters_of(parts.cases)
+    shares = portions(parts.cases, clusters, project.seed) if project.stop_early else [parts.cases]
+    for looks in range(1, len(shares) + 1):
+        asked = Asked(shares, looks)
+        measured = tuple(_measure(each.get(model, parts), name, folder, stages, asked, model) for name, model in rows)
+        scores = {m.summary.name: m.scores for m in measured}
+        if looks < len(shares) and clear([m.summary for m in measured], scores, clusters, w.limits(parts.ws), _away(each), project.seed):
+            break
+    return measured, asked
 
 
-def _source(parts: Parts, name: str) -> Source:
-    if name not in parts.sources:
-        parts.sources[name] = _open_source(parts, name)
-    return parts.sources[name]
+def _away(each: Mapping[str, Parts]) -> tuple[str, ...]:
+    """The rows whose model may not be on this machine."""
+    away = [model for model, parts in each.items() if remote(parts.ws.config.model.name)]
+    return tuple(row(name, model) for name in LADDER if name not in SPECIALISTS for model in away)
 
 
-def _open_source(parts: Parts, name: str) -> Source:
-    if name == "nothing":
-        return Nothing()
-    if name == "nearest":
-        return _nearest(parts)
-    assert parts.knowledge is not None, "unavailable() is asked first"
-    return Everything(parts.knowledge) if name == "everything" else source(parts.ws, parts.knowledge)
+def _chosen_prompts(each: Mapping[str, Parts]) -> dict[str, str]:
+    return {f"choice of the prompt of {row(name, model)}": c.told for model, parts in each.items() for name, c in parts.prompts.items()}
 
 
-def _nearest(parts: Parts) -> Nearest:
-    embedder = parts.knowledge.embedder if parts.knowledge else w.embedder(parts.ws)
-    return nearest(w.told(parts.ws, parts.knowledge, parts.examples), embedder, parts.ws.config.prompt.shots)
-
-
-def unavailable(parts: Parts, name: str) -> str:
-    """Why a rung can't be climbed here; "" where it can."""
-    rung, config = LADDER[name], parts.ws.config
-    if name in SPECIALISTS:
-        does, task = ("fills fields" if name == "extractor" else "names labels"), SPECIALISTS[name]
-        reason = "" if parts.examples else "the project has no solved examples"
-        return reason if config.project.task == task else f"it {does}, and the project's task is not {task}"
-    if rung.source in ("everything", "search") and parts.knowledge is None:
-        return "the project has no documents"
-    if (rung.source == "nearest" or rung.trained_on) and not parts.examples:
-        return "the project has no solved examples"
-    if rung.trained_on and config.model.name.startswith("endpoint:") and not config.tuning.remote:
-        return "a model behind an endpoint is tuned by its server: set remote under [tuning]"
-    if reads_only(config.model.name) and (rung.trained_on or rung.source not in ("everything", "search")):
-        return f"{config.model.name} quotes from passages and learns nothing, and this rung is about " + (
-            "learning" if rung.trained_on else "answering without passages"
-        )
-    if rung.trained_on and config.model.name.startswith("extractor:"):
-        return "an extractor was tuned already"
-    if config.limits.private and remote(config.model.name):
-        return "the project is private and the model may not be on this machine"
-    if rung.source == "everything":
-        return _too_long(parts)
-    return ""
-
-
-def _too_long(parts: Parts) -> str:
-    from rung.approach.prompt import render
-
-    model, source = _model(parts, "base")[0], _source(parts, "everything")
-    longest = max(parts.cases, key=lambda case: len(case.question)).question
-    needed = model.count(render(w.style(parts.ws), longest, source.find(longest).hits)) + parts.ws.config.model.max_tokens
-    return f"the documents need {needed:,} tokens and the model's window is {model.window:,}" if needed > model.window else ""
-
-
-def _measure(parts: Parts, name: str, folder: Path, stages: Stages) -> Measured:
-    from rung.measure.evaluate import evaluate, evaluation_key
+def _measure(parts: Parts, name: str, folder: Path, stages: Stages, asked: Asked, model: str = "") -> Measured:
+    from rung.measure.evaluate import SCORES
+    from rung.measure.looks import weight
+    from rung.measure.record import score_to_json, write_lines
+    from rung.measure.repeats import averaged, spread
     from rung.measure.summary import not_run, summarise
     from rung.workspace.auditing import put_audit
 
-    reason = stages.timed("open", lambda: unavailable(parts, name))
+    reason, own = stages.timed("open", lambda: unavailable(parts, name)), row(name, model)
     if reason:
-        return Measured(not_run(name, reason))
+        return Measured(not_run(own, reason))
     try:
-        stages.timed("open" if LADDER[name].model == "base" else "train", lambda: _model(parts, LADDER[name].model))
+        stages.timed("open" if LADDER[name].model == "base" else "train", lambda: model_of(parts, LADDER[name].model))
     except TuningError as error:  # the other rungs can still be measured
-        return Measured(not_run(name, f"{error.message}; {error.hint}"))
-    put_audit(parts.audits.get(LADDER[name].model), folder / name / AUDIT)
-    ready, task, prices = approach(parts, name), w.task(parts.ws, parts.cases), w.prices(parts.ws)
-    pairs = stages.timed(
-        "answer",
-        lambda: evaluate(
-            name,
-            lambda questions: answer_all(ready, questions),
-            parts.cases,
-            task,
-            folder / name,
-            evaluation_key(ready.id, parts.cases),
-            lambda done, total: parts.progress(f"answer {name}", done, total),
-            prices,
-        ),
-    )
-    summary = summarise(name, pairs, parts.cases, prices, task, seed=parts.ws.config.project.seed)
-    losses = _model(parts, LADDER[name].model)[1]
+        return Measured(not_run(own, f"{error.message}; {error.hint}"))
+    put_audit(parts.audits.get(LADDER[name].model), folder / own / AUDIT)
+    ready = stages.timed("choose" if parts.ws.config.prompt.optimise else "open", lambda: approach(parts, name))
+    if LADDER[name].source == "search":
+        ready = replace(ready, source=Remembered(ready.source, parts.found))
+    runs = stages.timed("answer", lambda: [_answered(parts, ready, own, folder, asked, run) for run in range(_repeats(parts, name))])
+    pairs, project = averaged(runs), parts.ws.config.project
+    level = 1 - 0.05 * weight(asked.known)  # with looks, what is left for this one, so that all intervals hold at once
+    task, prices, note = w.task(parts.ws, parts.cases), w.prices(parts.ws), parts.notes.get(LADDER[name].model, "")
+    summary = summarise(own, pairs, asked.cases, prices, task, note, seed=project.seed, level=level)
+    if len(runs) > 1:
+        write_lines(folder / own / SCORES, [score_to_json(score) for _, score in pairs])
+        summary = replace(summary, spread=spread(runs))
+    losses = model_of(parts, LADDER[name].model)[1]
     return Measured(summary, tuple(answer for answer, _ in pairs), tuple(score for _, score in pairs), losses)
 
 
-def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) -> Verdict:
+def _repeats(parts: Parts, name: str) -> int:
+    """How often a rung is asked: once where seeds change nothing. A server may ignore its temperature, so it is asked."""
+    config = parts.ws.config
+    greedy = name in SPECIALISTS or (config.model.temperature == 0 and not config.model.name.startswith("endpoint:"))
+    return 1 if greedy else config.project.repeat
+
+
+def _answered(parts: Parts, ready: Approach, own: str, folder: Path, asked: Asked, run: int) -> Pairs:
+    """All that was asked so far, with the seed of this repetition."""
+    from rung.measure.evaluate import evaluate, evaluation_key
+
+    ready = replace(ready, settings=replace(ready.settings, seed=ready.settings.seed + run))
+    return evaluate(
+        own,
+        lambda questions: answer_all(ready, questions),
+        asked.cases,
+        w.task(parts.ws, parts.cases),
+        folder / own / f"repeat-{run}" if run else folder / own,
+        evaluation_key(ready.id, parts.cases, "in parts" if len(asked.portions) > 1 else ""),
+        lambda done, total: parts.progress(f"answer {own}" + (f" ({run + 1})" if run else ""), done, total),
+        w.prices(parts.ws),
+        portions=asked.portions,
+    )
+
+
+def _decide(each: Mapping[str, Parts], measured: Sequence[Measured], asked: Asked) -> Verdict:
     from rung.measure.bootstrap import clusters_of
     from rung.measure.verdict import decide
 
@@ -248,18 +213,18 @@ def _decide(ws: Workspace, measured: Sequence[Measured], cases: Sequence[Case]) 
         reasons = "; ".join(f"{m.summary.name}: {m.summary.note}" for m in measured)
         raise ModelError(f"no rung could be climbed ({reasons})", "add documents or examples, or name other rungs")
     scores = {m.summary.name: m.scores for m in measured if m.summary.ran}
-    away = tuple(name for name in LADDER if name not in SPECIALISTS) if remote(ws.config.model.name) else ()
-    return decide([m.summary for m in measured], scores, clusters_of(cases), w.limits(ws), away, ws.config.project.seed)
+    summaries, clusters, ws = [m.summary for m in measured], clusters_of(asked.cases), next(iter(each.values())).ws
+    return decide(summaries, scores, clusters, w.limits(ws), _away(each), ws.config.project.seed, asked.known)
 
 
-def _facts(parts: Parts, skipped: int) -> dict[str, str]:
+def _facts(each: Sequence[Parts], skipped: int) -> dict[str, str]:
     from importlib.metadata import version
     from platform import machine, python_version
 
-    ws = parts.ws
+    parts, ws = each[0], each[0].ws
     facts = {
         "project": ws.config.project.name,
-        "model": f"{ws.config.model.name} ({_model(parts, 'base')[0].id})",
+        "model": "; ".join(f"{one.ws.config.model.name} ({model_of(one, 'base')[0].id})" for one in each),
         "documents": f"{len(parts.knowledge.documents()) if parts.knowledge else 0} read, {skipped} skipped",
         "knowledge": parts.knowledge.version if parts.knowledge else "none",
         "search": mode(ws, parts.knowledge) if parts.knowledge else "none",
@@ -274,9 +239,15 @@ def _facts(parts: Parts, skipped: int) -> dict[str, str]:
 
 
 def _run_id(ws: Workspace, facts: dict[str, str], cases: Sequence[Case], examples: Sequence[Case]) -> str:
-    config = ws.config.model_dump(
-        mode="json", exclude={"limits": True, "prices": True, "project": {"bar", "rungs"}, "tuning": {"general", "forgetting"}}
-    )
+    apart: dict[str, Any] = {
+        "limits": True,
+        "prices": True,
+        "models": True,
+        "judge": True,
+        "project": {"bar", "rungs", "margin", "repeat"},
+        "tuning": {"general", "forgetting"},
+    }
+    config = ws.config.model_dump(mode="json", exclude=apart)  # what changes no answer, and models, which facts name by their weights
     made = {name: facts[name] for name in ("model", "knowledge", "search", "rung")}
     told = json.dumps([made, config, [repr(c) for c in cases], [repr(e) for e in examples]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
@@ -290,6 +261,7 @@ def as_json(done: Climb) -> dict[str, object]:
         "facts": done.facts,
         "seconds": {stage: round(seconds, 2) for stage, seconds in done.seconds.items()},
         "skipped": [{"document": path, "reason": reason} for path, reason in done.skipped],
+        "models": done.models,
         "folder": str(done.folder),
     }
 
@@ -303,36 +275,3 @@ def _write(done: Climb) -> None:
             write_lines(done.folder / m.summary.name / LOSSES, m.losses)
     write_lines(done.folder / CASES, [asdict(case) for case in done.cases])
     write_whole(done.folder / CLIMB, json.dumps(as_json(done), indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-
-
-def as_report(done: Climb) -> Report:
-    """The climb as the report wing takes it."""
-    from rung.report.html import Report, RungReport
-
-    rungs = [RungReport(m.summary, m.answers, m.scores, m.losses) for m in done.rungs]
-    made = time.strftime("%d %B %Y", time.localtime((done.folder / CLIMB).stat().st_mtime))
-    return Report(done.facts["project"], made, done.verdict, rungs, done.cases, done.facts)
-
-
-def report(done: Climb) -> Path:
-    """Write the climb's HTML report and return its path."""
-    from rung.report.html import write_html
-
-    path = done.folder / "report.html"
-    write_html(as_report(done), path)
-    return path
-
-
-def open_rung(ws: Workspace, name: str, progress: Progress = silent) -> Approach:
-    """A rung ready to be asked. ConfigError for an unknown name, ModelError where it can't run here."""
-    check_rungs([name])
-    cases, examples, adapter = w.cases(ws), w.examples(ws), named_adapter(ws)
-    model = w.base_model(ws, adapter)
-    synced = w.sync_knowledge(ws, progress)
-    ready = ("base", "tuned", "raft") if adapter else ("base",)  # an adapter that was named answers on the trained rungs too
-    parts = Parts(ws, cases, examples, synced[0] if synced else None, progress, None, dict.fromkeys(ready, (model, ())))
-    reason = unavailable(parts, name)
-    if reason:
-        able = [rung for rung in LADDER if not unavailable(parts, rung)]
-        raise ModelError(f"{name} can't run here: {reason}", f"choose another rung with --rung: {', '.join(able)}")
-    return approach(parts, name, measured=False)

@@ -35,6 +35,11 @@ class ProjectConfig(Section):
     json_schema: str = Field("", description="JSON Schema file, for `extract`")
     rungs: tuple[str, ...] = Field((), description="rungs to climb; empty means all that apply")
     seed: int = Field(0, description="seed of every random choice")
+    margin: float = Field(
+        0.05, ge=0, le=1, description="a lower rung that is worse by less, with 95 % confidence, is as good as a higher one; 0 asks nothing"
+    )
+    stop_early: bool = Field(False, description="ask the cases in four parts, and stop when it is certain which rung is chosen")
+    repeat: int = Field(1, ge=1, le=100, description="how often each rung is asked, each time with another seed; scores are averaged")
 
 
 class ModelConfig(Section):
@@ -142,6 +147,11 @@ class PromptConfig(Section):
     cite: bool = Field(True, description="ask for the passage's number when there are passages")
     rewrite: bool = Field(True, description="in a chat, let the model make a question stand alone before it is searched for")
     shots: int = Field(4, ge=1, description="solved examples that few-shot shows")
+    optimise: bool | Literal["gepa"] = Field(
+        False,
+        description="choose the instructions of prompt, few-shot and rag, and what few-shot shows, on part of the solved examples; "
+        '"gepa" tries one more, which GEPA (extra `optimise`) evolves with the model',
+    )
 
 
 class AnswerConfig(Section):
@@ -155,6 +165,17 @@ class AnswerConfig(Section):
         description="hf:<name or folder> of a model of natural language inference, which judges what words alone can't; empty for none",
     )
     refusal: str = Field("The passages don't answer this.", min_length=1, description="said where an answer is refused or nothing is left")
+
+
+class JudgeConfig(Section):
+    """An optional judge model of recorded answers (`rung judge`). No verdict of a climb rests on it."""
+
+    model: str = Field("", description="named as in [model], best an endpoint: model; empty for none")
+    votes: int = Field(1, ge=1, le=9, description="how often each answer is judged, with one seed after another; the majority counts")
+    temperature: float = Field(0.0, ge=0, description="0 is greedy, where more votes say the same")
+    max_tokens: int = Field(256, ge=16, description="longest reply in tokens, the reason included")
+    structured: bool = Field(True, description="send the JSON Schema of a verdict as response_format; false where a server refuses it")
+    options: dict[str, Any] = Field({}, description="keywords of the model's kind, such as window or key_env")
 
 
 class TuningConfig(Section):
@@ -220,12 +241,39 @@ class LimitsConfig(Section):
 
 
 class PricesConfig(Section):
-    """Prices in one currency: tokens per million, the machine per hour."""
+    """Prices in one currency, tokens per million and the machine per hour, and how much is asked."""
 
     input: float = Field(0.0, ge=0, description="per million prompt tokens")
     cached_input: float = Field(0.0, ge=0, description="per million prompt tokens found in a cache")
     output: float = Field(0.0, ge=0, description="per million answer tokens")
     machine_hour: float = Field(0.0, ge=0, description="per hour of generation")
+    questions_day: float = Field(
+        0.0, ge=0, description="questions a day, for `rung cost` and the warning below the break-even; 0 for unknown"
+    )
+
+
+class OtherModel(Section):
+    """One more base model: every rung is climbed with it, too. As many `[[models]]` tables as you like, the smallest first."""
+
+    name: str = Field(description="the model, named as in [model]")
+    options: dict[str, Any] = Field({}, description="keywords of the model's kind, such as window or key_env")
+    prices: PricesConfig | None = Field(None, description="what it costs, as in [prices]; unset, what [prices] says")
+
+
+class OidcConfig(Section):
+    """Logging into the studio by an OpenID Connect provider, beside the people with a password there."""
+
+    issuer: str = Field("", description="the provider's address, such as https://login.example.org/realms/shop; empty for none")
+    client_id: str = Field("", description="what the provider calls the studio")
+    secret_env: str = Field("", description="environment variable with the client's secret; empty for a client without one")
+    name_claim: str = Field("preferred_username", description="claim with the name that access lists and the audit log know people by")
+    roles_claim: str = Field("roles", description="claim with a role or a list of them; dots reach inside, as in realm_access.roles")
+    roles: dict[str, Literal["reader", "editor", "admin"]] = Field(
+        {}, description='what values of that claim may here, such as { "rung-admins" = "admin" }; the highest counts'
+    )
+    default_role: Literal["", "reader", "editor", "admin"] = Field("", description="role of those without such a value; empty lets none in")
+    scopes: str = Field("openid profile email", description="what is asked of the provider")
+    studio: str = Field("", description="the studio's address as browsers see it; empty for that of the request")
 
 
 class ServeConfig(Section):
@@ -249,6 +297,12 @@ class ServeConfig(Section):
     )
     engine_options: dict[str, Any] = Field({}, description="keywords of the engine, such as window or key_env")
     adapters_at: str = Field("", description="the folder .rung/adapters as the engine sees it; empty where it sees the same path")
+    metrics: bool = Field(False, description="figures for Prometheus at /metrics, for keys with the role editor")
+    traces: str = Field(
+        "", pattern="^(|https?://.+)$", description="URL of an OTLP/HTTP collector that is sent a span for each question; empty for none"
+    )
+    traces_text: bool = Field(False, description="whether spans hold questions and answers")
+    oidc: OidcConfig = Field(OidcConfig(), description="a table of its own, below")
 
 
 class Config(Section):
@@ -256,10 +310,12 @@ class Config(Section):
 
     project: ProjectConfig = ProjectConfig()
     model: ModelConfig = ModelConfig()
+    models: tuple[OtherModel, ...] = ()
     knowledge: KnowledgeConfig = KnowledgeConfig()
     access: AccessConfig = AccessConfig()
     prompt: PromptConfig = PromptConfig()
     answer: AnswerConfig = AnswerConfig()
+    judge: JudgeConfig = JudgeConfig()
     tuning: TuningConfig = TuningConfig()
     specialist: SpecialistConfig = SpecialistConfig()
     limits: LimitsConfig = LimitsConfig()
@@ -299,8 +355,9 @@ def _explain(path: Path, error: ValidationError) -> ConfigError:
     said = (first["msg"][0].lower() + first["msg"][1:]).replace("valid tuple", "list")
     if where[:2] == ["access", "rules"] and first["type"] == "missing":
         return ConfigError(f"{path.name}: {_placed(where)} is missing", f"{where[3]}: {AccessRule.model_fields[where[3]].description}")
-    field = _fields(where[:1]).get(where[1]) if len(where) > 1 else None
-    hint = f"{where[1]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
+    depth = len(where) - 1 if where[0] == "models" else 1
+    field = _fields(where[:depth]).get(where[depth]) if len(where) > 1 else None
+    hint = f"{where[depth]}: {field.description}" if field else "the reference of rung.toml is in docs/reference/config.md"
     return ConfigError(f"{path.name}: {_placed(where)} is {first['input']!r}: {said}", hint)
 
 
@@ -346,5 +403,7 @@ def _fields(section: list[str]) -> dict[str, FieldInfo]:
         return Config.model_fields
     if section[:2] == ["access", "rules"]:
         return AccessRule.model_fields
+    if section[0] == "models":
+        return PricesConfig.model_fields if "prices" in section else OtherModel.model_fields
     annotation = Config.model_fields[section[0]].annotation
     return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, Section) else {}

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rung.approach.ladder import model_of
 from rung.costs.costs import Costs, Measured, Range, costs, curve
 from rung.costs.tariff import PACKAGED, read_tariff
 from rung.errors import ConfigError, DataError
@@ -15,6 +16,7 @@ from rung.report.money import money, page
 
 if TYPE_CHECKING:
     from rung.climb import Climb
+    from rung.climb import Measured as Climbed
     from rung.workspace.workspace import Workspace
 
 SHOWN = 6  # crossings and deciders in the terminal; the page and --json have all
@@ -27,8 +29,6 @@ def cost_and_show(folder: Path, prices: Path | None, questions_day: float | None
     from rung.show import print_json
     from rung.workspace.workspace import open_workspace
 
-    if hosted not in ("yes", "no", "auto"):
-        raise ConfigError(f"--hosted is '{hosted}'", "write yes, no or auto")
     ws = open_workspace(folder)
     climbed = last_climb(ws)
     found = costs_of(ws, climbed, prices, questions_day, months, hosted)
@@ -60,22 +60,34 @@ def costs_of(
     """
     from rung.measure.bootstrap import clusters_of
     from rung.workspace import workspace as w
-    from rung.workspace.privacy import remote
+    from rung.workspace.bases import answering_by
 
+    if hosted not in ("yes", "no", "auto"):
+        raise ConfigError(f"--hosted is '{hosted}'", "write yes, no or auto")
     ran = [one for one in climbed.rungs if one.summary.ran]
     if not ran:
         raise DataError("no rung of the last climb ran", "`rung report` says why; mend it and climb again")
-    use = {"questions_day": questions_day, "months": months}
+    use = {"questions_day": questions_day or ws.config.prices.questions_day or None, "months": months}
     changes: dict[str, dict[str, Any]] = {"use": {key: value for key, value in use.items() if value is not None}}
     if prices is None:
         own = ws.config.prices
         told = {key: getattr(own, key) for key in ("input", "cached_input", "output") if getattr(own, key)}
         changes |= {"tokens": told, "machines": {"hour": own.machine_hour} if own.machine_hour else {}}
-    measured = [
-        Measured(one.summary.name, one.answers, one.scores, sum(line.get("seconds", 0) for line in one.losses) / 3600) for one in ran
-    ]
-    paid = remote(ws.config.model.name) if hosted == "auto" else hosted == "yes"
-    return costs(measured, clusters_of(climbed.cases), read_tariff(prices, changes), len(w.examples(ws)), hosted=paid)
+    by_model = {label: answering_by(ws, spec) for label, spec in climbed.models.items()}
+    measured = [_measured(one, by_model.get(model_of(one.summary.name), ws), hosted, ws) for one in ran]
+    paid = any(one.hosted for one in measured)
+    examples = int(climbed.facts["examples"]) if "examples" in climbed.facts else len(w.examples(ws))  # older runs don't tell
+    return costs(measured, clusters_of(climbed.cases), read_tariff(prices, changes), examples, hosted=paid)
+
+
+def _measured(one: Climbed, own: Workspace, hosted: str, ws: Workspace) -> Measured:
+    """A rung with how its own model is paid for."""
+    from rung.workspace.privacy import remote
+
+    paid = remote(own.config.model.name) if hosted == "auto" else hosted == "yes"
+    prices, hours = own.config.prices, sum(line.get("seconds", 0) for line in one.losses) / 3600
+    tokens = (prices.input, prices.cached_input, prices.output) if prices is not ws.config.prices else None
+    return Measured(one.summary.name, one.answers, one.scores, hours, paid, tokens)
 
 
 def _page(project: str, found: Costs) -> dict[str, Any]:

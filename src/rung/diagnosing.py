@@ -8,29 +8,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 from rung.approach.approach import Approach, answer_all
-from rung.approach.prompt import PromptStyle, cited
+from rung.approach.prompt import PromptStyle
 from rung.approach.source import Context, Nothing
 from rung.circumstances import circumstances
 from rung.errors import ConfigError, DataError
 from rung.measure.diagnose import Diagnosis, Replays, content, diagnosis
-from rung.measure.warn import warnings
-from rung.types import Answer, Case, Hit, Passage, Score
+from rung.measure.doubt import Ground, asked_twice, doubt, says, unmoved
+from rung.measure.kept import keep
+from rung.measure.notices import notices
+from rung.measure.recorded import recorded
+from rung.types import Answer, Case, Hit, Score
 from rung.workspace import workspace as w
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
-    from rung.climb import Parts
     from rung.knowledge.knowledge import Knowledge
     from rung.measure.score import Task
+    from rung.parts import Parts
 
 REWORDINGS = ("Please tell me: {0}", "I would like to know the following. {0}", "{0} Answer only this.")
+AGAIN = 2  # more times as it stands, with other seeds, where seeds may matter
 Pairs = list[tuple[Answer, Score]]
 
 
@@ -55,7 +59,8 @@ class System:
     answers: Callable[[Sequence[Case]], Pairs]
     replayed: Approach | None  # its model, style and settings; None where only answers are known
     looks_up: bool | None  # whether it shows passages to its model; None where nobody told
-    repeats: bool  # whether it can be asked again
+    again: Callable[[Sequence[Case], Mapping[str, Answer], int], Pairs] | None = None  # on the passages it saw, with a seed
+    varies: bool = False  # whether a seed may change what it says
 
 
 def diagnose(
@@ -68,7 +73,7 @@ def diagnose(
     workers: int | None = None,
 ) -> Diagnosis:
     """Why the system fails on at most `most` of the held-out cases. ConfigError, DataError, ModelError as they arise."""
-    from rung.climb import Parts
+    from rung.parts import Parts
 
     if answers and endpoint:
         raise ConfigError("--answers and --endpoint name two systems", "name one of them")
@@ -79,13 +84,20 @@ def diagnose(
     chosen = sorted(sorted(cases, key=lambda case: Random(f"{ws.config.project.seed}/{case.id}").random())[:most], key=lambda c: c.id)
     system = _file(answers, task) if answers else _endpoint(parts, endpoint, task) if endpoint else _rung(parts, rung, task)
     pairs = system.answers(chosen)
-    scores = {score.case: score for _, score in pairs}
-    said = {score.case: answer for answer, score in pairs}
+    scores, said = {score.case: score for _, score in pairs}, {score.case: answer for answer, score in pairs}
     asked = [case for case in chosen if case.id in scores]
     failed = [case for case in asked if scores[case.id].primary < 1]
     replays = _replayed(parts, system, failed, scores, said, task)
-    found = diagnosis(asked, {case: score.primary for case, score in scores.items()}, replays, ws.config.project.seed)
-    return replace(found, warnings=tuple(warnings(circumstances(parts, found, asked, said))))
+    found = diagnosis(asked, {case: score.primary for case, score in scores.items()}, replays, ws.config.project.seed, _rungs(parts))
+    return replace(found, notices=tuple(notices(circumstances(parts, found, asked, said))))
+
+
+def _rungs(parts: Parts) -> dict[str, str]:
+    """The rungs that do this task, each with why it can't be climbed here yet; "" where it can."""
+    from rung.approach.ladder import rungs_of
+    from rung.circumstances import reason
+
+    return {name: reason(parts, name) for name in rungs_of(parts.ws.config.project.task) if name != "prompt"}
 
 
 def diagnose_and_show(folder: Path, rung: str, answers: Path | None, endpoint: str, most: int, workers: int | None, as_json: bool) -> None:
@@ -93,24 +105,33 @@ def diagnose_and_show(folder: Path, rung: str, answers: Path | None, endpoint: s
     from rung.report.diagnosed import show
     from rung.show import print_json, progress
 
+    ws, name = w.open_workspace(folder), answers.name if answers else endpoint or rung
     with progress(quiet=as_json) as bar:
-        found = diagnose(w.open_workspace(folder), bar, rung, answers, endpoint, most, workers)
+        found = diagnose(ws, bar, rung, answers, endpoint, most, workers)
+    keep(ws.home, name, found)
     if as_json:
         print_json(asdict(found))
     else:
-        show(found, answers.name if answers else endpoint or rung)
+        show(found, name)
 
 
 def _rung(parts: Parts, name: str, task: Task) -> System:
     from rung.approach.ladder import LADDER, check_rungs
-    from rung.climb import approach, unavailable
+    from rung.parts import approach, unavailable
 
     check_rungs([name])
     if reason := unavailable(parts, name):
         raise ConfigError(f"{name} can't run here: {reason}", "name another rung with --rung")
     ready = approach(parts, name)
-    source = LADDER[name].source
-    return System(name, _asking(parts, name, ready, task), ready, source in ("search", "everything"), repeats=True)
+    looks_up = LADDER[name].source in ("search", "everything")
+
+    def again(cases: Sequence[Case], said: Mapping[str, Answer], seed: int) -> Pairs:
+        shown = {case.question: said[case.id].hits for case in cases}
+        source = given(shown) if looks_up else ready.source  # what was found once: how steady the search is, is another matter
+        return _asking(parts, name, replace(ready, source=source, settings=replace(ready.settings, seed=seed)), task)(cases)
+
+    varies = ready.settings.temperature > 0 or parts.ws.config.model.name.startswith("endpoint:")
+    return System(name, _asking(parts, name, ready, task), ready, looks_up, again, varies)
 
 
 def _endpoint(parts: Parts, endpoint: str, task: Task) -> System:
@@ -120,8 +141,11 @@ def _endpoint(parts: Parts, endpoint: str, task: Task) -> System:
     spec = endpoint if endpoint.startswith("endpoint:") else f"endpoint:{endpoint}"
     model = load(spec, None, **({"concurrency": parts.workers} if parts.workers else {}))
     bare = Approach("endpoint", model, Nothing(), PromptStyle("", cite=False), w.settings(parts.ws))
-    replayed = replace(bare, style=w.style(parts.ws))
-    return System(endpoint, _asking(parts, "endpoint", bare, task), replayed, looks_up=False, repeats=True)
+
+    def again(cases: Sequence[Case], said: Mapping[str, Answer], seed: int) -> Pairs:
+        return _asking(parts, "endpoint", replace(bare, settings=replace(bare.settings, seed=seed)), task)(cases)
+
+    return System(endpoint, _asking(parts, "endpoint", bare, task), replace(bare, style=w.style(parts.ws)), False, again, varies=True)
 
 
 def _file(path: Path, task: Task) -> System:
@@ -134,43 +158,13 @@ def _file(path: Path, task: Task) -> System:
             raise DataError(f"{path} answers none of the cases", 'each line needs the id of a case: {"id": "...", "answer": "..."}')
         return [(replace(answer, question=case.question), score(task, case, answer)) for answer, case in pairs]
 
-    return System(path.name, answers, None, looks_up=None, repeats=False)
+    return System(path.name, answers, None, None)
 
 
-def recorded(path: Path) -> dict[str, Answer]:
-    """Case id → answer. A line holds `id`, `answer` and, if known, `passages`: a list of {"document", "text"} as they were shown."""
-    found: dict[str, Answer] = {}
-    for number, row in _lines(path):
-        where = f"{path}, line {number}"
-        if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not isinstance(row.get("answer"), str):
-            raise DataError(f"{where}: id and answer must be texts", 'for example {"id": "c1", "answer": "27 days"}')
-        if row["id"] in found:
-            raise DataError(f"{where}: {row['id']!r} is answered twice", "keep one answer a case")
-        found[row["id"]] = _given(row, where)
-    return found
-
-
-def _given(row: dict[str, object], where: str) -> Answer:
-    passages = row.get("passages", [])
-    if not isinstance(passages, list) or not all(isinstance(one, dict) and isinstance(one.get("text"), str) for one in passages):
-        raise DataError(f"{where}: passages must be a list of objects with a text", 'for example [{"document": "a.md", "text": "..."}]')
-    texts = [(str(one.get("document", "")), str(one["text"])) for one in passages]
-    hits = tuple(Hit(Passage(f"given-{n}", document, 0, len(text), text), 0.0) for n, (document, text) in enumerate(texts))
-    said = str(row["answer"])
-    return Answer("", said, cited(said, hits), hits)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, object]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} can't be read: {error}", "it must be JSON lines in UTF-8") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{path}, line {number} is not JSON: {error}", "mend that line") from None
+def given(shown: Mapping[str, tuple[Hit, ...]]) -> Given:
+    """Prepared passages by question, named by what they are."""
+    told = json.dumps([[question, [hit.passage.id for hit in hits]] for question, hits in shown.items()])
+    return Given(shown, f"given/{hashlib.sha256(told.encode()).hexdigest()[:16]}")
 
 
 def _asking(parts: Parts, name: str, ready: Approach, task: Task) -> Callable[[Sequence[Case]], Pairs]:
@@ -193,64 +187,78 @@ def _replayed(
     parts: Parts, system: System, failed: Sequence[Case], scores: Mapping[str, Score], said: Mapping[str, Answer], task: Task
 ) -> dict[str, Replays]:
     """Each failure with its replays. With a file of answers alone, only what needs no model is told."""
-    evidence = {case.id: _evidence(parts.knowledge, case) for case in failed}
+    from rung.measure.score import form_words
+
+    grounds = {case.id: _ground(parts.knowledge, case) for case in failed}
     gold: dict[str, tuple[Answer, Score]] = {}
-    nothing: dict[str, Score] = {}
+    nothing: dict[str, tuple[Answer, Score]] = {}
     repeats: dict[str, tuple[Score, ...]] = {}
     if system.replayed and failed:
-        held = [case for case in failed if evidence[case.id]]
-        told = json.dumps([[case.question, [hit.passage.id for hit in evidence[case.id]]] for case in held])
-        given = Given({c.question: evidence[c.id] for c in held}, f"given/{hashlib.sha256(told.encode()).hexdigest()[:16]}")
-        gold = (
-            {pair[1].case: pair for pair in _asking(parts, "with the evidence", replace(system.replayed, source=given), task)(held)}
-            if held
-            else {}
-        )
+        held = [case for case in failed if grounds[case.id].whole]
+        source = given({case.question: grounds[case.id].evidence for case in held})
+        alone = _asking(parts, "with the evidence", replace(system.replayed, source=source), task)(held) if held else []
         bare = _asking(parts, "with nothing", replace(system.replayed, source=Nothing()), task)(failed)
-        nothing = {score.case: score for _, score in bare}
-        repeats = _repeated(system, [case for case in failed if not content(scores[case.id])])
-    twice = _twice(parts.cases)
-    return {
-        case.id: Replays(
+        gold, nothing = ({score.case: (answer, score) for answer, score in pairs} for pairs in (alone, bare))
+        repeats = _repeated(parts, system, [case for case in failed if not content(scores[case.id])], said)
+    twice, words = asked_twice(parts.cases), form_words(task.form or "")
+
+    def told(case: Case) -> Replays:
+        ground, answer, replay, bare = grounds[case.id], said[case.id], gold.get(case.id), nothing.get(case.id)
+        why = f"case {twice[case.id]} asks the same and wants another answer" if case.id in twice else ""
+        wrong = replay[0] if replay and not content(replay[1]) else None
+        return Replays(
             scores[case.id],
-            gold[case.id][1] if case.id in gold else None,
-            nothing.get(case.id),
+            replay[1] if replay else None,
+            bare[1] if bare else None,
             repeats.get(case.id, ()),
-            _known(parts.knowledge, case, evidence[case.id]),
-            _found(case, said[case.id], system),
+            _known(parts.knowledge, case, ground),
+            _found(case, answer, system),
             system.looks_up,
-            _doubt(case, evidence[case.id], parts.knowledge, gold.get(case.id), twice),
+            why or doubt(case, ground, answer, wrong, words),
+            spelled=not case.unanswerable and says(answer.text, case.facts),
+            unmoved=replay is not None and bare is not None and not _abstained(bare) and unmoved(answer.text, replay[0].text, bare[0].text),
         )
-        for case in failed
-    }
+
+    return {case.id: told(case) for case in failed}
 
 
-def _repeated(system: System, failed: Sequence[Case]) -> dict[str, tuple[Score, ...]]:
-    """The failures asked in other words."""
+def _abstained(pair: tuple[Answer, Score]) -> bool:
+    return pair[1].parts.get("abstained", 0.0) > 0
+
+
+def _repeated(parts: Parts, system: System, failed: Sequence[Case], said: Mapping[str, Answer]) -> dict[str, tuple[Score, ...]]:
+    """The failures asked in other words, and with other seeds where those may matter."""
+    if system.again is None or not failed:
+        return {}
+    first = parts.ws.config.project.seed
+    wordings = (*REWORDINGS, *("{0}",) * AGAIN) if system.varies else REWORDINGS
     rounds = []
-    for wording in REWORDINGS if system.repeats and failed else ():
+    for number, wording in enumerate(wordings, 1):
         reworded = [replace(case, question=wording.format(case.question)) for case in failed]
-        rounds.append({score.case: score for _, score in system.answers(reworded)})
+        pairs = system.again(reworded, said, first + number if system.varies else first)
+        rounds.append({score.case: score for _, score in pairs})
     return {case.id: tuple(one[case.id] for one in rounds) for case in failed}
 
 
-def _evidence(knowledge: Knowledge | None, case: Case) -> tuple[Hit, ...]:
-    """The passages that hold the case's evidence, in their order; one for each where several overlap."""
+def _ground(knowledge: Knowledge | None, case: Case) -> Ground:
+    """What is held of the case's evidence: one passage for each piece, in their order, and the documents it names."""
     from rung.measure.retrieval import supports
 
     if knowledge is None or not case.evidence:
-        return ()
+        return Ground()
     held, _ = knowledge.index.stored(sorted({one.document for one in case.evidence if knowledge.shows(one.document)}))
     hits = [Hit(passage, 0.0) for passage in sorted(held, key=lambda p: (p.document, p.start))]
     found = [next((hit for hit in hits if supports(hit, one) and one.quote), None) for one in case.evidence]
     whole = [hit for one in case.evidence if not one.quote for hit in hits if hit.passage.document == one.document]
-    return tuple({hit.passage.id: hit for hit in (*(hit for hit in found if hit), *whole)}.values())
+    there = {hit.passage.document for hit in hits}
+    full = all(hit is not None if one.quote else one.document in there for hit, one in zip(found, case.evidence, strict=True))
+    return Ground(tuple({hit.passage.id: hit for hit in (*(hit for hit in found if hit), *whole)}.values()), full, tuple(hits))
 
 
-def _known(knowledge: Knowledge | None, case: Case, evidence: Sequence[Hit]) -> bool | None:
+def _known(knowledge: Knowledge | None, case: Case, ground: Ground) -> bool | None:
     if case.unanswerable or not case.evidence or knowledge is None:
         return None
-    return bool(evidence)
+    return ground.whole
 
 
 def _found(case: Case, answer: Answer, system: System) -> bool | None:
@@ -259,40 +267,3 @@ def _found(case: Case, answer: Answer, system: System) -> bool | None:
     if case.unanswerable or not case.evidence or not (answer.hits or system.looks_up):
         return None
     return by_case(answer.hits, case.evidence).get("recall@k", 0.0) >= 1
-
-
-def _twice(cases: Sequence[Case]) -> dict[str, str]:
-    """Case id → another case that asks the same and wants something else."""
-    from rung.measure.metrics import canonical
-
-    first: dict[str, Case] = {}
-    found: dict[str, str] = {}
-    for case in cases:
-        other = first.setdefault(canonical(case.question), case)
-        if other is not case and (other.text != case.text or other.unanswerable != case.unanswerable):
-            found[case.id], found[other.id] = other.id, case.id
-    return found
-
-
-def _doubt(
-    case: Case, evidence: Sequence[Hit], knowledge: Knowledge | None, gold: tuple[Answer, Score] | None, twice: Mapping[str, str]
-) -> str:
-    """Why a case can't be right: asked twice with two answers, a quote that its document lacks, evidence that says another thing."""
-    from rung.approach.support import check
-    from rung.measure.metrics import facts_contained
-
-    if case.id in twice:
-        return f"case {twice[case.id]} asks the same and wants another answer"
-    quotes = [one for one in case.evidence if one.quote]
-    if knowledge is not None and quotes and not evidence and all(knowledge.shows(one.document) for one in quotes):
-        return f"{quotes[0].document} does not hold the quote that is its evidence"
-    if case.unanswerable or not evidence or not case.facts:
-        return ""
-    held = "\n".join(hit.passage.text for hit in evidence)
-    if facts_contained(held, case.facts) == 1 or gold is None or content(gold[1]):
-        return ""
-    other = check(gold[0].text, case.question, evidence)
-    claimed = [sentence for sentence in other if sentence.support != "plain"]
-    if claimed and all(sentence.support for sentence in claimed):
-        return f"the evidence does not hold the ideal answer, and does hold {gold[0].text!r}"
-    return ""

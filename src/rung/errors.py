@@ -47,6 +47,10 @@ class KnowledgeError(RungError):
     """The index can't be built, opened or searched."""
 
 
+class NoDocuments(DataError):
+    """A source of documents holds none that can be read, as in a project that has just begun."""
+
+
 class TuningError(RungError):
     """A training can't start or did not end well."""
 

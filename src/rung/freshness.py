@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from rung import climb
 from rung.approach.approach import answer_all
 from rung.approach.ladder import LADDER
 from rung.errors import ConfigError, DataError, ModelError
 from rung.measure.freshness import Change, Freshness, changes, freshness
+from rung.parts import Parts, approach, unavailable
 from rung.types import Answer, Case, Document
 from rung.workspace import workspace as w
 from rung.workspace.workspace import Progress, Workspace, silent
@@ -48,6 +48,7 @@ class Measured:
     questions: tuple[str, ...]
     change_seconds_p50: float  # one changed document: from its bytes to a search that finds it
     rungs: tuple[Rungs, ...]
+    change_seconds: tuple[float, ...]  # of each document
 
 
 @dataclass
@@ -65,10 +66,10 @@ class _Scene:
         """The rung's answers to the changed questions, after it was taught these."""
         asked = [change.before for change in self.changed]
         view = w.shown(self.ws, self.knowledge, self.ws.user)
-        parts = climb.Parts(self.ws, asked, [*self.examples, *taught], view, self.progress, None)
-        if reason := climb.unavailable(parts, name):
+        parts = Parts(self.ws, asked, [*self.examples, *taught], view, self.progress, None)
+        if reason := unavailable(parts, name):
             raise ModelError(f"{name} can't run here: {reason}", "name other rungs with --rung")
-        ready = climb.approach(parts, name)
+        ready = approach(parts, name)
         return [answer for _, answer in sorted(answer_all(ready, [case.question for case in asked]), key=lambda pair: pair[0])]
 
 
@@ -99,7 +100,9 @@ def measure(ws: Workspace, before: Path, cases: Path | None = None, rungs: Seque
     answered = {name: scene.answers(name, [change.before for change in changed]) for name in chosen}
     seconds = _changed_one_by_one(ws, knowledge, then, now)
     measured = tuple(_rung(scene, name, answered[name], median(seconds.values())) for name in chosen)
-    return Measured(tuple(seconds), tuple(change.before.id for change in changed), median(seconds.values()), measured)
+    return Measured(
+        tuple(seconds), tuple(change.before.id for change in changed), median(seconds.values()), measured, tuple(seconds.values())
+    )
 
 
 def _rung(scene: _Scene, name: str, before: Sequence[Answer], change_seconds: float) -> Rungs:

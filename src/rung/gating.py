@@ -5,7 +5,7 @@ The earlier run's answers are scored again by today's cases and form, so that a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -54,18 +54,28 @@ def gate(earlier: Climb, done: Climb, ws: Workspace, margin: float = 0.0) -> Gat
 
 
 def gate_and_show(
-    folder: Path, run: str, margin: float, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "", at: str = ""
+    folder: Path,
+    run: str,
+    margin: float,
+    rungs: Sequence[str],
+    workers: int | None,
+    as_json: bool,
+    user: str = "",
+    at: str = "",
+    changes: Mapping[str, object] | None = None,
+    models: Sequence[str] = (),
 ) -> None:
     """Climb, print what changed, and exit with 1 where something became worse."""
     from rung import climb as climbing
+    from rung.reporting import report
     from rung.show import print_json, talking
 
-    ws = w.open_workspace(folder, user, at=at)
+    ws = w.with_project(w.open_workspace(folder, user, at=at), changes or {})
     earlier = climb_of(ws, run)  # read first: a climb of the same makings writes into the same folder
     with talking(quiet=as_json) as (bar, say):
-        done = climb(ws, bar, rungs, workers, say)
+        done = climb(ws, bar, rungs, workers, say, models)
     found = gate(earlier, done, ws, margin)
-    path = climbing.report(done)
+    path = report(ws, done)
     if as_json:
         print_json(climbing.as_json(done) | {"report": str(path), "against": asdict(found)})
     else:
@@ -78,11 +88,12 @@ def gate_and_show(
 def _show(found: Gate) -> None:
     left = f"; {found.left_out} new or reworded cases left out" if found.left_out else ""
     print(f"against {found.run} on {found.shared} cases{left}")
+    wide = max((13, *(len(one.rung) + 1 for one in found.changes)))
     for one in found.changes:
         what = "worse" if one.worse else "better" if one.better else "no change beyond chance"
         sides, d = f"{100 * one.before:.1f} % → {100 * one.now:.1f} %", one.difference
         gained = f"{100 * d.estimate:+.1f} ({100 * d.low:+.1f} to {100 * d.high:+.1f})"
-        print(f"  {one.rung:<13}{sides:<18} {gained}  p {one.p_adjusted:.3g}  {what}")
+        print(f"  {one.rung:<{wide}}{sides:<18} {gained}  p {one.p_adjusted:.3g}  {what}")
         for word, cases in (("lost", one.lost), ("won", one.won)):
             if cases:
                 more = f" and {len(cases) - NAMED} more" if len(cases) > NAMED else ""

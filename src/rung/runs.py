@@ -20,6 +20,12 @@ def last_climb(ws: Workspace) -> Climb:
     return _opened(ended[-1].parent)
 
 
+def climbs(ws: Workspace) -> list[Climb]:
+    """All finished climbs of the project, the last one first."""
+    ended = sorted(ws.home.glob(f"runs/*/{CLIMB}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return [_opened(path.parent) for path in ended]
+
+
 def climb_of(ws: Workspace, run: str) -> Climb:
     """The climb that `run` names: `last`, the start of its id, or its folder. DataError where it names none, or more than one."""
     if run == "last":
@@ -43,7 +49,7 @@ def _read(folder: Path) -> Climb:
     cases = tuple(case_from_json(row) for row in lines_of(folder / CASES))
     rungs = tuple(_rung(folder, row, cases) for row in told["rungs"])
     skipped = tuple((row["document"], row["reason"]) for row in told["skipped"])
-    return Climb(verdict_from_json(told["verdict"]), rungs, cases, folder, told["facts"], told["seconds"], skipped)
+    return Climb(verdict_from_json(told["verdict"]), rungs, cases, folder, told["facts"], told["seconds"], skipped, told.get("models", {}))
 
 
 def _rung(folder: Path, row: dict[str, Json], cases: tuple[Case, ...]) -> Measured:

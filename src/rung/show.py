@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, RungError
 from rung.report.terminal import counted
-from rung.workspace.workspace import Progress, open_workspace
+from rung.workspace.workspace import Progress, Workspace, open_workspace, with_project
 
 if TYPE_CHECKING:
     from rung.climb import Climb
@@ -40,7 +41,7 @@ def talking(*, quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], 
     console = Console(stderr=True, quiet=quiet)
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal or quiet:
-        yield _lines(console), say
+        yield _telling(_lines(console)), _saying(say)
         return
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=console) as bars:
@@ -52,6 +53,38 @@ def talking(*, quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], 
             bars.update(tasks[what], completed=done, total=total)
 
         yield update, say
+
+
+def _saying(say: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, and the sentence in the file that RUNG_EVENTS names."""
+    path = os.environ.get("RUNG_EVENTS", "")
+
+    def both(sentence: str) -> None:
+        say(sentence)
+        _tell(path, {"said": sentence, "at": round(time.time(), 3)})
+
+    return both if path else say
+
+
+def _tell(path: str, event: Mapping[str, object]) -> None:
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(event) + "\n")
+
+
+def _telling(shown: Progress) -> Progress:
+    """The same, and a JSON line for each step in the file that RUNG_EVENTS names, at most ten a second of each kind."""
+    path, last = os.environ.get("RUNG_EVENTS", ""), dict[str, float]()
+    if not path:
+        return shown
+
+    def update(what: str, done: int, total: int) -> None:
+        shown(what, done, total)
+        now = time.time()
+        if what not in last or done >= total or now - last[what] > 0.1:
+            last[what] = now
+            _tell(path, {"what": what, "done": done, "total": total, "at": round(now, 3)})
+
+    return update
 
 
 def _lines(console: Any) -> Progress:
@@ -179,39 +212,50 @@ def _show_sync(report: SyncReport, version: str) -> None:
     print(f"knowledge: {version}")
 
 
-def climb_and_show(folder: Path, rungs: Sequence[str], workers: int | None, as_json: bool, user: str = "", at: str = "") -> None:
-    """Climb, print the table, the time of each stage, the verdict and the report's path."""
+def climb_and_show(
+    folder: Path,
+    rungs: Sequence[str],
+    workers: int | None,
+    as_json: bool,
+    user: str = "",
+    at: str = "",
+    changes: Mapping[str, object] | None = None,
+    models: Sequence[str] = (),
+) -> None:
+    """Climb, print the table, the time of each stage, the verdict and the report's path; `changes` are to [project]."""
     from rung import climb as climbing
 
-    started = time.perf_counter()
+    started, ws = time.perf_counter(), with_project(open_workspace(folder, user, at=at), changes or {})
     with talking(quiet=as_json) as (bar, say):
-        done = climbing.climb(open_workspace(folder, user, at=at), bar, rungs, workers, say)
+        done = climbing.climb(ws, bar, rungs, workers, say, models)
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.seconds.items())
-    _show_climb(done, as_json, f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
+    _show_climb(ws, done, as_json, f"stages: {stages}; {time.perf_counter() - started:.1f} s in all")
 
 
 def report_and_show(folder: Path, as_json: bool) -> None:
     """The last climb as `rung climb` printed it; its report is written anew."""
     from rung.runs import last_climb
 
-    _show_climb(last_climb(open_workspace(folder)), as_json)
+    ws = open_workspace(folder)
+    _show_climb(ws, last_climb(ws), as_json)
 
 
-def _show_climb(done: Climb, as_json: bool, *lines: str) -> None:
+def _show_climb(ws: Workspace, done: Climb, as_json: bool, *lines: str) -> None:
     from rich.console import Console
 
     from rung import climb as climbing
     from rung.report.terminal import table
+    from rung.reporting import as_report, report
 
-    path = climbing.report(done)
+    path = report(ws, done)
     if as_json:
         print_json(climbing.as_json(done) | {"report": str(path)})
         return
-    table(climbing.as_report(done), Console())
+    table(as_report(ws, done), Console())
     if done.skipped:
         name, reason = done.skipped[0]
         print(f"{counted(len(done.skipped), 'document')} skipped, such as {name}, which {reason}; `rung check` names all")
-    for line in lines:
+    for line in (*lines, *(f"{name}: {done.facts[name]}" for name in ("stopped early", "variance") if name in done.facts)):
         print(line)
     print(f"verdict: {done.verdict.sentence}")
     print(f"report: {path}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -128,12 +128,20 @@ def show_difference(folder: Path, first: str, second: str, as_json: bool) -> Non
         said = zip(("only in the first", "only in the second", "changed"), kinds, strict=True)
         if counts := [f"{len(names)} {how} ({_some(names)})" for how, names in said if names]:
             print(f"  {what}: {', '.join(counts)}")
+    if found.first == found.second:
+        print("  the same adapter")
     if any(one is not None for one in found.held_out):
         print(f"  held-out score at the last promotion: {found.held_out[0]} → {found.held_out[1]}")
 
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+
+
+def _branches(names: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """Each name with the sign before it, and the one before what hangs below it."""
+    for place, name in enumerate(names, 1):
+        yield (name, "└─", " ") if place == len(names) else (name, "├─", "│")
 
 
 def show_lineage(folder: Path, name: str, as_json: bool) -> None:
@@ -146,10 +154,10 @@ def show_lineage(folder: Path, name: str, as_json: bool) -> None:
         return
     for document, passages in found.documents.items():
         print(document)
-        for passage, rows in passages.items():
-            print(f"└─ {passage.removeprefix(document) or 'no passage known'}")
-            for row in rows:
-                print(f"   └─ row {row} ({found.rows.get(row, 'unknown')})")
+        for passage, branch, trunk in _branches(passages):
+            print(f"{branch} {passage.removeprefix(document) or 'no passage known'}")
+            for row, twig, _ in _branches(passages[passage]):
+                print(f"{trunk}  {twig} row {row} ({found.rows.get(row, 'unknown')})")
     if found.alone:
         print(f"rows without a document: {len(found.alone)} ({_some(found.alone)})")
     print(f"→ adapter {found.adapter}")

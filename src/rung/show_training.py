@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError
 from rung.show import one_of, print_json, progress, talking
-from rung.workspace.workspace import Progress, Workspace, open_workspace
+from rung.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from rung.knowledge.knowledge import Knowledge
     from rung.workspace.search_recipe import Found
 
 Say = Callable[[str], None]
@@ -24,8 +23,9 @@ def train_or(folder: Path, rung: str, as_json: bool, allow: Sequence[str], budge
     asked = one_of({**instead, "--budget": budget})
     ways: dict[str, Callable[[], None]] = {
         "--embedder": lambda: tune_and_show(folder, as_json),
-        "--specialist": lambda: specialise_and_show(folder, as_json),
+        "--specialist": lambda: specialise_and_show(folder, as_json, allow),
         "--lr-range": lambda: range_and_show(folder, rung, as_json),
+        "--estimate": lambda: estimate_and_show(folder, rung, as_json),
         "--raft-sweep": lambda: sweep_and_show(folder, as_json),
         "--budget": lambda: search_and_show(folder, rung, budget, as_json),
         "--cancel": lambda: cancel_and_show(folder),
@@ -37,12 +37,12 @@ def train_and_show(folder: Path, rung: str, as_json: bool, allow: Sequence[str] 
     """Train the adapter behind a rung and say where it is, and what it learned. Under torchrun the first process speaks."""
     from rung.tuning.spread import joined
     from rung.workspace.auditing import allowing
-    from rung.workspace.training import train_adapter
+    from rung.workspace.training import is_raft, knowledge_for, train_adapter
     from rung.workspace.workspace import examples
 
-    ws, raft = allowing(open_workspace(folder), allow), _is_raft(rung)
+    ws, raft = allowing(open_workspace(folder), allow), is_raft(rung)
     with joined() as group, talking(quiet=as_json or group.rank > 0) as (bar, say):
-        knowledge = group.first(lambda: _knowledge(ws, raft, bar))
+        knowledge = group.first(lambda: knowledge_for(ws, bar, raft=raft))
         adapter, losses = train_adapter(ws, examples(ws), knowledge, bar, raft=raft, say=say)
         if group.rank:
             return
@@ -66,23 +66,6 @@ def _show_scores(told: dict[str, dict[str, float]]) -> None:
         print(f"warning: {told['why']}")
 
 
-def _is_raft(rung: str) -> bool:
-    from rung.approach.ladder import LADDER
-
-    if rung not in LADDER or not LADDER[rung].trained_on:
-        raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
-    return LADDER[rung].model == "raft"
-
-
-def _knowledge(ws: Workspace, raft: bool, bar: Progress) -> Knowledge | None:
-    """The documents, where this training needs them."""
-    from rung.workspace.workspace import sync_knowledge
-
-    needed = raft or ws.config.access.on or ws.config.tuning.method == "pretrain"
-    synced = sync_knowledge(ws, bar) if needed else None
-    return synced[0] if synced else None
-
-
 def cancel_and_show(folder: Path) -> None:
     """End the jobs that wait on a remote tuner."""
     from rung.tuning.remote import cancel
@@ -97,11 +80,11 @@ def cancel_and_show(folder: Path) -> None:
 
 def range_and_show(folder: Path, rung: str, as_json: bool) -> None:
     """The loss over rising learning rates, and which rate to take."""
-    from rung.workspace.training import lr_range
+    from rung.workspace.training import is_raft, knowledge_for, lr_range
 
-    ws, raft = open_workspace(folder), _is_raft(rung)
+    ws, raft = open_workspace(folder), is_raft(rung)
     with talking(quiet=as_json) as (bar, _):
-        found, path = lr_range(ws, _knowledge(ws, raft, bar), bar, raft=raft)
+        found, path = lr_range(ws, knowledge_for(ws, bar, raft=raft), bar, raft=raft)
     if as_json:
         print_json({"rates": found.rates, "losses": found.losses, "suggestion": found.suggestion, "file": str(path)})
         return
@@ -113,13 +96,26 @@ def range_and_show(folder: Path, rung: str, as_json: bool) -> None:
     print(f"to use it, write learning_rate = {found.suggestion:g} under [tuning]")
 
 
+def estimate_and_show(folder: Path, rung: str, as_json: bool) -> None:
+    """What a training would take, as the training itself would say it, and nothing trained."""
+    from rung.workspace.training import estimated, is_raft, knowledge_for
+
+    ws, raft = open_workspace(folder), is_raft(rung)
+    with talking(quiet=as_json) as (bar, say):
+        found = estimated(ws, knowledge_for(ws, bar, raft=raft), say, raft=raft)
+    if as_json:
+        print_json(found)
+    elif found.get("trained"):
+        print(f"it is trained already: {found['trained']}")
+
+
 def sweep_and_show(folder: Path, as_json: bool) -> None:
     """Raft's settings compared on the rows set aside, and how to use the best."""
-    from rung.workspace.training import sweep_raft
+    from rung.workspace.training import knowledge_for, sweep_raft
 
     ws = open_workspace(folder)
     with talking(quiet=as_json) as (bar, say):
-        knowledge = _knowledge(ws, True, bar)
+        knowledge = knowledge_for(ws, bar, raft=True)
         if knowledge is None:
             raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
         cells = sweep_raft(ws, knowledge, bar, say)
@@ -135,10 +131,11 @@ def sweep_and_show(folder: Path, as_json: bool) -> None:
 def search_and_show(folder: Path, rung: str, budget: str, as_json: bool) -> None:
     """Search for the best recipe within a time, show all that was tried, and say how to use the best."""
     from rung.workspace.search_recipe import search_recipe, seconds_of
+    from rung.workspace.training import is_raft, knowledge_for
 
-    ws, raft = open_workspace(folder), _is_raft(rung)
+    ws, raft = open_workspace(folder), is_raft(rung)
     with talking(quiet=as_json) as (bar, say):
-        found = search_recipe(ws, _knowledge(ws, raft, bar), bar, say, seconds_of(budget), raft=raft)
+        found = search_recipe(ws, knowledge_for(ws, bar, raft=raft), bar, say, seconds_of(budget), raft=raft)
     if as_json:
         print_json(found)
         return
@@ -158,12 +155,13 @@ def _table(found: Found) -> None:
     Console().print(table)
 
 
-def specialise_and_show(folder: Path, as_json: bool) -> None:
+def specialise_and_show(folder: Path, as_json: bool, allow: Sequence[str] = ()) -> None:
     """Train the encoder of a `classify` project or the extractor of an `extract` project, and say how well it did on rows set aside."""
+    from rung.workspace.auditing import allowing
     from rung.workspace.specialists import train_specialist
 
     with progress(quiet=as_json) as bar:
-        made, told = train_specialist(open_workspace(folder), bar)
+        made, told = train_specialist(allowing(open_workspace(folder), allow), bar)
     if as_json:
         print_json({"specialist": str(made)} | told)
         return

@@ -111,11 +111,11 @@ class Index(Protocol):
         `labels` by document path; a document without any is let through by `ALL` alone.
         Returns the name of the new state, which can be opened again; the old one stays until then."""
 
-    def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
-        """The k nearest by cosine to one vector of shape (d,)."""
+    def dense(self, vector: Vectors, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
+        """The k nearest by cosine to one vector of shape (d,). Where `thin`, an index may leave out what `whole` brings later."""
 
-    def words(self, text: str, k: int, only: Filter = ALL) -> list[Hit]:
-        """The k best by full text (BM25)."""
+    def words(self, text: str, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
+        """The k best by full text (BM25), `thin` or not."""
 
     def passages(self, only: Filter = ALL) -> Iterator[Passage]:
         """All passages in order of document and start."""
@@ -276,6 +276,7 @@ class Comparison:
     p_adjusted: float  # Holm over the family
     distinguishable: bool
     cases_needed: int | None = None  # about how many would tell, where they can't be told apart
+    as_good: bool = False  # whether the first is worse than the second by less than the margin, with 95 % confidence over the family
 
 
 @dataclass(frozen=True)
@@ -292,6 +293,7 @@ class Summary:
     usage: Usage
     note: str = ""  # why the rung could not run, or what to know of it
     ran: bool = True
+    spread: Mapping[str, float] = field(default_factory=dict)  # of a rung asked repeatedly: the variance of one answer's score, by cause
 
 
 @dataclass(frozen=True)
@@ -305,3 +307,4 @@ class Verdict:
     comparisons: tuple[Comparison, ...] = ()
     bar: float = 0.0
     met: bool = False
+    margin: float = 0.0  # by how much a rung may be worse and count as good

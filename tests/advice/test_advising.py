@@ -88,6 +88,8 @@ def test_the_interview_asks_again_after_a_wrong_answer(tmp_path: Path) -> None:
     os.close(ours)
     assert process.returncode == 0, err
     assert "'tones'" in err
+    assert "How many solved examples do you have, or can you write in time? [0]" in out
+    assert "Must everything stay on your own machines? [no]" in out
     assert "begin with tuned" in out
     told = read_situation(saved)
     assert (told.facts, told.behaviour, told.updates, told.queries_per_day, told.examples) == (False, ("labels",), "yearly", 2000, 5000)

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from rung.errors import ConfigError
+from rung.knowledge.fold import folded
 from rung.knowledge.indexes import KINDS, StoredIndex, open_index
-from rung.types import Filter, Labels, Passage
+from rung.types import ALL, Filter, Labels, Passage
 
 if TYPE_CHECKING:
     from rung.types import Vectors
@@ -133,6 +134,23 @@ def test_a_filter_is_applied_before_ranking(kind: str, tmp_path: Path) -> None:
     for only in nobody:
         assert (index.dense(vectors(1)[0], 9, only), index.words("leave", 9, only), list(index.passages(only))) == ([], [], [])
     assert len(list(index.passages())) == 42
+
+
+def test_thin_hits_become_whole(kind: str, tmp_path: Path) -> None:
+    index = open_index(kind, tmp_path, D)
+    copies = [passage(f"copy{n}.md", 0, ("leave", "*LEAVE*", " leave\n")[n], ("Rules",)) for n in range(3)]
+    index.commit([], [*EVERY, *copies], vectors(7), {"a.md": Labels(("everyone",)), "copy1.md": Labels(("everyone",))})
+    for only in (ALL, Filter(frozenset({"everyone"}))):
+        for leg, asked in ((index.dense, vectors(1, 9)[0]), (index.words, "leave")):
+            thin = leg(asked, 5, only, thin=True)
+            assert index.whole(thin) == leg(asked, 5, only)
+            assert index.whole(thin[2:0:-1]) == leg(asked, 5, only)[2:0:-1]
+            assert [len(one.folded) for one in folded(thin, 5)] == [len(one.folded) for one in folded(leg(asked, 5, only), 5)]
+    assert index.whole([]) == []
+    held = index.words("leave", 5, thin=True)
+    state = index.commit(["a.md", 'b\'s "file".md'], [], np.zeros((0, D), np.float32))
+    assert index.whole(held) is None or kind.partition(":")[0] != "lance"
+    assert open_index(kind, tmp_path, D, state).whole(index.words("leave", 5, thin=True)) == index.words("leave", 5)
 
 
 def test_labels_last_until_their_document_goes(kind: str, tmp_path: Path) -> None:

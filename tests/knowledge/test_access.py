@@ -228,8 +228,9 @@ def test_metadata_filters_hold_in_both_legs_and_join_with_lists(tmp_path: Path, 
         anna = seen(knowledge, viewer("anna", Lists()))
         assert set(narrowed(anna, *texts).documents()) == {path for path in paths if path.startswith("hr/")}
     assert narrowed(knowledge, "year>=2024").version != narrowed(knowledge, "year<2024").version
-    with pytest.raises(ConfigError, match="no condition"):
-        narrowed(knowledge, "hr")
+    for text in ("hr", "year=>2024", "year==2024", "year><2024"):
+        with pytest.raises(ConfigError, match="no condition"):
+            narrowed(knowledge, text)
 
 
 def test_without_lists_everything_is_seen_and_no_viewer_sees_anything(tmp_path: Path) -> None:

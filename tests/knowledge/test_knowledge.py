@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from rung.errors import ConfigError, DataError, KnowledgeError
 from rung.knowledge.chunk import searchable
 from rung.knowledge.embedders.hashing import Hashing
-from rung.knowledge.knowledge import Knowledge, SyncReport, open_knowledge, search, sync
+from rung.knowledge.knowledge import Knowledge, SyncReport, open_knowledge, search, seen, sync
 from rung.knowledge.read import Skipped, read_document
 from rung.types import Document
 
@@ -284,3 +285,20 @@ def test_the_wing_is_light_to_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@KINDS
+def test_a_search_while_another_thread_syncs_brings_whole_passages(tmp_path: Path, kind: str) -> None:
+    knowledge, _ = opened(tmp_path, kind)
+    sync(knowledge, DOCS)
+
+    def edit() -> None:
+        for turn in range(12):
+            sync(knowledge, [LEAVE, SUPPORT, doc(TRAVEL.path, f"{TRAVEL.text}\nEdition {turn}.\n")])
+
+    with ThreadPoolExecutor(1) as beside:
+        editing, turns = beside.submit(edit), 0
+        while turns < 5 or not editing.done():
+            hits, turns = search(seen(knowledge, knowledge.only), "paid leave in Ostrand", 3), turns + 1
+            assert [hit.passage.text for hit in hits if hit.passage.document == LEAVE.path] == [LEAVE.text]
+        editing.result()

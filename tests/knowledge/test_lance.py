@@ -10,7 +10,7 @@ import pytest
 from rung.knowledge.embedders.hashing import Hashing
 from rung.knowledge.indexes import lance, open_index
 from rung.knowledge.indexes.lance import Wear
-from rung.types import Filter, Labels, Passage
+from rung.types import ALL, Filter, Labels, Passage
 
 
 def passage(document: str, start: int, text: str) -> Passage:
@@ -84,12 +84,20 @@ def test_a_large_table_is_searched_by_codes_and_what_a_filter_leaves_exactly(tmp
         assert [hit.score for hit in found] == pytest.approx([float(unit[hit.passage.start] @ query) for hit in found], abs=1e-5)
         filtered = np.argsort(np.where(through, -row, 2.0))[:10]
         assert [hit.passage for hit in index.dense(query, 10, only)] == [many[at] for at in filtered]
+        for asked in (ALL, only):  # without a view and with one
+            assert index.whole(index.dense(query, 10, asked, thin=True)) == index.dense(query, 10, asked)
+            best = index.words("part 3", 10, asked)
+            assert [hit.score for hit in index.words("part 3", 10, asked, thin=True)] == [hit.score for hit in best]
     assert np.mean(shares) >= 0.98
+    held = index.dense(unit[70], 10, only, thin=True)  # the nearest is of 7.md
 
     new = [passage("7.md", at, f"zebra {at}") for at in range(3)]
     index.commit(["7.md"], new, unit[rows + 50 : rows + 53], {"7.md": Labels(("everyone",), ("team=7",))})
+    assert index.whole(held) is None  # 7.md was among them
     for at in range(3):
         vector = unit[rows + 50 + at]
+        assert index.whole(index.dense(vector, 9, only, thin=True)) == index.dense(vector, 9, only)
+        assert index.whole(index.words(f"zebra {at}", 3, only, thin=True)) == index.words(f"zebra {at}", 3, only)
         assert index.dense(vector, 1)[0].passage == index.dense(vector, 1, only)[0].passage == new[at]
         assert index.dense(vector, 1, Filter(frozenset({"user:anna"})))[0].passage != new[at]
     assert all(hit.passage.text.startswith("zebra") or hit.passage.document != "7.md" for hit in index.dense(unit[70], 50))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
 from rung.knowledge.indexes.views import PIECE, ROOM, View, Views, fits
 from rung.types import Filter
@@ -10,7 +11,8 @@ from rung.types import Filter
 
 def view(rows: int, seed: int = 0) -> View:
     raw = np.random.default_rng(seed).normal(size=(rows, 8)).astype(np.float32)
-    return View(np.arange(rows, dtype=np.uint64) * 3, raw / np.linalg.norm(raw, axis=1, keepdims=True))
+    ids = np.random.default_rng(seed).permutation(rows).astype(np.uint64) * 3  # a table that was compacted isn't in order
+    return View(ids, raw / np.linalg.norm(raw, axis=1, keepdims=True), pa.table({"document": [f"{at}.md" for at in ids]}))
 
 
 def only(name: str) -> Filter:
@@ -23,10 +25,27 @@ def test_best_is_a_scan_of_all() -> None:
     scores = held.vectors @ wanted
     order = np.argsort(-scores)[:5]
     found = held.best(wanted, 5)
-    assert set(found) == {int(at) * 3 for at in order}
+    assert set(found) == {int(held.rows[at]) for at in order}
     assert np.allclose(sorted(found.values(), reverse=True), scores[order], atol=1e-6)
     assert len(view(3).best(wanted, 5)) == 3
-    assert View(np.zeros(0, np.uint64), np.zeros((0, 8), np.float32)).best(wanted, 5) == {}
+    assert view(0).best(wanted, 5) == {}
+
+
+def test_rows_are_told_by_their_ids_all_or_none() -> None:
+    held = view(50)
+    assert held.told([]) == view(0).told([]) == []
+    assert held.told([9, 147, 0]) == [{"_rowid": at, "document": f"{at}.md"} for at in (9, 147, 0)]
+    for missing in (10, 150, 2**40):
+        assert held.told([9, missing]) is None
+    assert view(0).told([3]) is None
+
+
+def test_what_is_held_is_told_without_loading() -> None:
+    views, held = Views(), view(4)
+    assert views.held_of(1, only("ann")) is None
+    views.view(1, only("ann"), lambda: held)
+    assert views.held_of(1, only("ann")) is held
+    assert views.held_of(2, only("ann")) is views.held_of(1, only("ben")) is None
 
 
 def test_a_view_is_loaded_once_a_version() -> None:
@@ -51,7 +70,7 @@ def test_the_one_used_longest_ago_makes_room() -> None:
     rows = ROOM // 2 // 4 // 8
     assert fits(rows, 8)
     assert not fits(rows + 1, 8)
-    large = View(np.zeros(rows, np.uint64), np.zeros((rows, 8), np.float32))
+    large = View(np.zeros(rows, np.uint64), np.zeros((rows, 8), np.float32), None)
     for name in ("ann", "ben"):
         views.view(1, only(name), lambda: large)
     views.view(1, only("ann"), lambda: None)

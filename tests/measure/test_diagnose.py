@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,9 +51,23 @@ def test_what_comes_after_a_miss_is_said() -> None:
     assert "still be wrong" not in cause(CASE, Replays(WRONG, gold=RIGHT, known=True, found=False)).why
 
 
-def test_a_context_that_changed_nothing_was_ignored() -> None:
-    told = Replays(WRONG, gold=RIGHT, nothing=WRONG, known=True, found=True)
-    assert "without any passage" in cause(CASE, told).why
+def test_passages_that_changed_nothing_were_ignored() -> None:
+    told = Replays(WRONG, gold=WRONG, nothing=WRONG, known=True, found=True, unmoved=True)
+    assert cause(CASE, told).kind == "distracted"
+    assert "ignored" in cause(CASE, told).why
+    assert cause(CASE, replace(told, found=False)).kind == "retrieval"  # what comes first on the way
+
+
+def test_facts_in_another_spelling_are_a_matter_of_form() -> None:
+    assert cause(CASE, Replays(WRONG, gold=WRONG, known=True, found=True, spelled=True)).kind == "form"
+
+
+def test_each_rung_that_is_asked_for_has_its_reach_and_what_it_lacks() -> None:
+    cases = [Case(f"c{n}", f"q{n}", "refund") for n in range(4)]
+    wrong = Score("c", 0.0, {"label": 0.0})
+    told = {"c0": Replays(wrong), "c1": Replays(wrong, doubt="asked twice")}
+    found = diagnosis(cases, {case.id: float(case.id not in told) for case in cases}, told, 0, {"knn": "", "encoder": "no examples"})
+    assert [(one.rung, one.share.estimate, one.lacks) for one in found.reaches] == [("knn", 0.75, ""), ("encoder", 0.75, "no examples")]
 
 
 def test_right_and_content_are_two_things() -> None:
@@ -79,6 +95,14 @@ def test_counts_reaches_and_what_to_do_first() -> None:
     assert found.first == FIRST["form"]
     reach = {one.rung: round(one.share.estimate * 10) for one in found.reaches}
     assert reach == {"few-shot": 7, "long-context": 6, "rag": 6, "tuned": 7, "hybrid": 9, "raft": 9}
+
+
+def test_what_nobody_tried_to_answer_from_its_evidence_is_within_reach() -> None:
+    replays = {"c": Replays(WRONG, known=True, found=False, looked_up=True)}
+    reach = {one.rung: one.share.estimate for one in diagnosis([CASE], {"c": 0.0}, replays).reaches}
+    assert reach == {"few-shot": 0, "long-context": 1, "rag": 1, "tuned": 0, "hybrid": 1, "raft": 1}
+    plain = {"c": Replays(WRONG)}  # nothing to look up
+    assert {one.rung: one.share.estimate for one in diagnosis([CASE], {"c": 0.0}, plain).reaches}["rag"] == 0
 
 
 def test_nothing_failed() -> None:

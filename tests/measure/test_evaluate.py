@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.errors import DataError, ModelError, RungError
+from rung.measure.bootstrap import clusters_of
 from rung.measure.cost import Prices
 from rung.measure.evaluate import BLOCK, evaluate, evaluation_key, rescore
+from rung.measure.looks import portions
 from rung.measure.record import (
     answer_from_json,
     answer_to_json,
@@ -260,3 +262,33 @@ def test_a_rung_that_could_not_run_comes_back_too() -> None:
     summary = not_run("long-context", "41,000 tokens do not fit 4,096")
     assert summary_from_json(json.loads(to_line(summary_to_json(summary)))) == summary
     assert not summary.ran
+
+
+def test_part_after_part_says_what_all_at_once_says(tmp_path: Path) -> None:
+    parts = portions(CASES, clusters_of(CASES))
+    whole: list[int] = []
+    at_once = evaluate("sums", sums(whole), CASES, TASK, tmp_path / "whole", KEY, portions=parts)
+    steps: list[int] = []
+    for looks in range(1, len(parts) + 1):
+        asked = [case for part in parts[:looks] for case in part]
+        found = evaluate("sums", sums(steps), asked, TASK, tmp_path / "parts", KEY, portions=parts)
+        assert [score.case for _, score in found] == sorted(case.id for case in asked)
+    assert found == at_once
+    assert steps == whole  # nothing was asked twice, in the same blocks
+    assert sum(steps) == len(CASES)
+    again: list[int] = []
+    first = evaluate("sums", sums(again), parts[0], TASK, tmp_path / "parts", KEY, portions=parts)
+    assert [score.case for _, score in first] == [case.id for case in parts[0]]
+    assert evaluate("sums", sums(again), CASES, TASK, tmp_path / "parts", KEY, portions=parts) == at_once
+    assert again == []  # the first look forgot nothing of the later ones
+
+
+def test_an_interrupted_part_goes_on(tmp_path: Path) -> None:
+    parts = portions(CASES, clusters_of(CASES))
+    asked = [case for part in parts[:2] for case in part]
+    with pytest.raises(KeyboardInterrupt):
+        evaluate("sums", sums([], stop_at=len(parts[0]) + 3), asked, TASK, tmp_path, KEY, portions=parts)
+    log: list[int] = []
+    found = evaluate("sums", sums(log), asked, TASK, tmp_path, KEY, portions=parts)
+    assert log == [len(parts[1])]  # its block was not whole
+    assert found == evaluate("sums", sums([]), asked, TASK, tmp_path / "other", KEY, portions=parts)

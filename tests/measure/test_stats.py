@@ -213,3 +213,45 @@ def test_the_test_keeps_its_level() -> None:
 def test_cluster_names_do_not_collide() -> None:
     found = clusters_of([Case("x", "q", "a"), Case("y", "q", "a", group="x"), Case("z", "q", "a", group="x")])
     assert found["x"] != found["y"] == found["z"]
+
+
+def test_the_interval_of_unequal_clusters_against_scipys_bca() -> None:
+    random = np.random.default_rng(8)
+    sizes = random.integers(1, 9, 80)
+    sums = np.array([random.binomial(size, rate) for size, rate in zip(sizes, random.beta(2, 1, 80), strict=True)], dtype=float)
+    values, clusters = {}, {}
+    for group, (size, total) in enumerate(zip(sizes, sums, strict=True)):
+        for member in range(size):
+            values[f"{group}-{member}"], clusters[f"{group}-{member}"] = float(member < total), f"g{group:02}"
+    theirs = stats.bootstrap(
+        (sums, sizes), lambda s, n, axis: s.sum(axis=axis) / n.sum(axis=axis), paired=True, method="BCa", rng=np.random.default_rng(1)
+    ).confidence_interval
+    ours = interval(values, clusters)
+    assert ours.low == pytest.approx(theirs.low, abs=0.004)
+    assert ours.high == pytest.approx(theirs.high, abs=0.004)
+
+
+def test_as_good_within_a_margin() -> None:
+    names, clusters = alone([0.0] * 200)
+    first = {case: float(n % 10 < 8) for n, case in enumerate(names)}
+    second = {case: float(n % 10 < 8 or n == 9) for n, case in enumerate(names)}  # one more of 200 is right
+    told = {margin: compare_all({"a": first, "b": second}, clusters, margin=margin)[0].as_good for margin in (0.0, 0.005, 0.05)}
+    assert told == {0.0: False, 0.005: False, 0.05: True}
+    few = [case for case in names if case < "0020"]
+    assert not compare_all({name: {case: own[case] for case in few} for name, own in (("a", first), ("b", second))}, clusters, margin=0.05)[
+        0
+    ].as_good
+    assert compare_all({"b": second, "a": first}, clusters, margin=0.05)[0].as_good  # better is as good, too
+
+
+def test_a_rung_worse_by_the_margin_is_seldom_called_as_good() -> None:
+    random = np.random.default_rng(9)
+    ids = [f"{n:03}" for n in range(150)]
+    clusters = {one: one for one in ids}
+    false = []
+    for _ in range(120):
+        second = random.random(150) < 0.8
+        first = second & (random.random(150) < 0.75 / 0.8)  # worse by 5 points
+        columns = {name: dict(zip(ids, own.astype(float), strict=True)) for name, own in (("a", first), ("b", second))}
+        false.append(compare_all(columns, clusters, margin=0.05)[0].as_good)
+    assert np.mean(false) < 0.11  # 5 % and three standard errors

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rung.errors import ConfigError
 from rung.measure.reasons import cases, percent, points, signed, size
 from rung.measure.summary import not_run, summarise
-from rung.measure.verdict import Limits, decide
+from rung.measure.verdict import Limits, clear, decide
 from rung.types import Answer, Case, Score, Summary, Usage, Verdict
 
 N = 150
@@ -63,6 +63,14 @@ def test_a_bar_within_the_interval_is_met_but_not_for_certain() -> None:
     assert found.chosen == "hybrid"
     assert "its interval reaches below the bar, so 150 cases don't confirm it (at this estimate about 900 would)" in found.sentence
     assert "it stands on the bar" in decided(Limits(bar=0.78)).sentence
+
+
+def test_one_case_is_one_case() -> None:
+    alone = [CASES[0]]
+    score = Score(alone[0].id, 1.0)
+    summary = summarise("rag", [(Answer("q", "a"), score)], alone)
+    found = decide([summary], {"rag": [score]}, {alone[0].id: alone[0].id}, Limits(bar=0.8))
+    assert "so 1 case doesn't confirm it" in found.sentence
 
 
 def test_a_better_rung_above_is_named() -> None:
@@ -177,3 +185,27 @@ def test_groups_are_named_where_they_are_fewer_than_cases() -> None:
     assert (size(interval), cases(interval)) == ("n = 150", "150 cases")
     grouped = replace(interval, clusters=15)
     assert (size(grouped), cases(grouped)) == ("n = 150 in 15 groups", "150 cases in 15 groups")
+
+
+def test_a_lower_rung_that_is_as_good_is_called_so() -> None:
+    near = [*LADDER[:3], rung("hybrid", {"right": 0.79, "facts": 0.8}), rung("raft", {"right": 0.80, "facts": 0.8})]
+    found = decided(Limits(bar=0.7, margin=0.06), near)
+    assert found.margin == 0.06
+    assert found.sentence.endswith("; no rung is distinguishably better; it is as good as raft within 6 points")
+    assert "; hybrid is as good within 6 points; hybrid stands lower on the ladder" in found.reasons["raft"]
+    narrow = decided(Limits(bar=0.7, margin=0.01), near)
+    assert narrow.sentence.endswith("; that it is as good as raft within 1 point is not shown")
+    assert "hybrid (as good within 6 points)" in decided(Limits(bar=0.9, margin=0.06), near).sentence
+    assert "as good" not in decided(Limits(bar=0.7), near).sentence
+
+
+def test_more_cases_would_not_change_a_clear_choice() -> None:
+    def told(ladder: Sequence[tuple[Summary, list[Score]]], **limits: object) -> bool:
+        return clear([one for one, _ in ladder], {one.name: own for one, own in ladder}, CLUSTERS, Limits(**limits))  # type: ignore[arg-type]
+
+    assert told(LADDER, bar=0.5)  # hybrid is above, all below it are below
+    assert told(LADDER, bar=0.97)
+    assert not told(LADDER, bar=0.75)  # hybrid might be on either side
+    assert not told([], bar=0.5)
+    assert told([LADDER[3], (not_run("prompt", "no model"), [])], bar=0.5)
+    assert not told(LADDER, bar=0.5, citation_recall=0.95)  # no rung is within the limits

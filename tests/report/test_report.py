@@ -147,6 +147,20 @@ def test_the_columns_are_those_of_the_task_and_fit_80_letters(report: Report, pa
     assert ("evidence cited</th>" in page) is ("citation_recall" in parts)
 
 
+def test_with_several_models_no_number_is_cut_off(report: Report) -> None:
+    parts = {"facts": 1.0, "form": 1.0, "citation_recall": 1.0, "abstention_recall": 1.0}
+    priced = of_parts(report, parts, 1234.5)
+    rows = [
+        replace(one, summary=replace(one.summary, name=f"long-context@{model}")) for one, model in zip(priced.rungs, "abc", strict=True)
+    ]
+    named = replace(priced, rungs=rows)
+    assert "long-context@a" in printed(named, 160)
+    narrow = printed(named, 80)
+    assert "…" not in narrow
+    assert "long-context " in narrow
+    assert "40.0%" in narrow
+
+
 def test_without_prices_nothing_is_said_to_cost_nothing(report: Report) -> None:
     free = of_parts(report, {"facts": 1.0}, 0.0)
     assert "per 1,000" not in printed(free, 80)

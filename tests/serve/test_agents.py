@@ -95,7 +95,7 @@ def test_nobody_sees_what_is_not_theirs(project: Path, words: Sequence[str], see
 
 def test_what_can_be_mended_is_said_and_the_server_goes_on(project: Path) -> None:
     async def work(client: Any) -> None:
-        wrong = [({"question": "  "}, "the question is empty"), ({"question": "Who?", "model": "nobody"}, "there is no model 'nobody'")]
+        wrong = [({"question": "  "}, "the question is empty"), ({"question": "Who?", "model": "nobody"}, "there are: long-context, rag")]
         for given, said in wrong:
             done = await client.call_tool("ask", given)
             assert done.is_error
@@ -103,6 +103,10 @@ def test_what_can_be_mended_is_said_and_the_server_goes_on(project: Path) -> Non
         assert await call(client, "search", query="warranty")
 
     talk(project, work)
+
+
+def test_a_model_that_is_not_there_is_said_when_it_starts(project: Path) -> None:
+    refused(rung("mcp", str(project), "--model", "nobody"), "there is no model 'nobody'", "there are: long-context, rag")
 
 
 def test_every_question_is_in_the_audit_log(project: Path) -> None:

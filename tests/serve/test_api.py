@@ -164,7 +164,8 @@ def test_what_is_no_request_is_refused(server: Served, sent: bytes) -> None:
 
 def test_paths_methods_and_sizes_are_refused_in_the_same_form(server: Served) -> None:
     assert server.client.get("/v1/nothing").json()["error"]["code"] == "not_found"
-    assert server.client.get("/v1/chat/completions").status_code == 405
+    method = server.client.get("/v1/chat/completions")
+    assert (method.status_code, method.json()["error"]["type"]) == (405, "invalid_request_error")
     assert server.client.post("/v1/search", content=b"x" * (5 << 20)).status_code == 413
 
 
@@ -208,8 +209,9 @@ def test_the_document_of_the_api_names_every_path(server: Served) -> None:
     told = server.client.get("/openapi.json").json()
     assert told["openapi"].startswith("3.1")
     for path, methods in told["paths"].items():
-        [method] = methods
-        assert server.client.request(method, path).status_code in (200, 400), path
+        for method in methods:
+            known = (200, 404) if path == "/metrics" else (200, 400)  # which are off here
+            assert server.client.request(method, path).status_code in known, path
     assert json.dumps(told).count("$ref") > 5
 
 

@@ -103,7 +103,8 @@ def test_the_audit_log_by_its_verbs(server: Served, known: dict[str, str], shop:
     head = first.stdout.split()[-1]
     said(server, known["all"])
     assert rung("audit", "verify", str(shop), "--head", head).returncode == 0
-    refused(rung("audit", "verify", str(shop), "--head", "1:beef"), "not in the log")
+    refused(rung("audit", "verify", str(shop), "--head", f"1:{'0' * 64}"), "not in the log")
+    refused(rung("audit", "verify", str(shop), "--head", head[:9]), "is no head")
     told = json.loads(rung("audit", "prune", str(shop), "--older-than", "1h", "--json").stdout)
     assert told == {"pruned": 0}
     time.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -188,6 +189,12 @@ def test_a_general_set_of_ones_own_is_read_and_kept_apart_from_the_examples(proj
         general_set(open_workspace(project))
 
 
+def test_the_tree_of_a_lineage_shows_which_branch_is_the_last(project: Path) -> None:
+    made = stored(open_workspace(project), 8, ("x.md",), ("x.md:0-20", "x.md:30-40"))
+    tree = rung("adapters", "lineage", made.name, str(project)).stdout
+    assert re.sub(r"r8 \(\w+\)", "r8", tree).startswith("x.md\n├─ :0-20\n│  └─ row r8\n└─ :30-40\n   └─ row r8\n")
+
+
 def test_lineage_and_difference_name_documents_rows_and_settings(project: Path) -> None:
     ws = open_workspace(project)
     trained, _ = train_adapter(ws, examples(ws), None, silent)
@@ -210,6 +217,7 @@ def test_lineage_and_difference_name_documents_rows_and_settings(project: Path) 
     tree = rung("adapters", "lineage", other.name, str(project)).stdout
     assert "x.md\n└─ :0-20\n   └─ row r7" in tree
     assert "→ vllm in /somewhere" in tree
+    assert "the same adapter" in rung("adapters", "diff", other.name, other.name, str(project)).stdout
     assert "settings: rank 2 → 4" in rung("adapters", "diff", trained.name, other.name, str(project)).stdout
 
 

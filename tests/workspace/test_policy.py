@@ -12,8 +12,8 @@ from tiny_model import save_random_model
 
 import rung
 from rung.approach.policy import MARK, Policy
-from rung.climb import Parts, approach
 from rung.errors import ConfigError
+from rung.parts import Parts, approach
 from rung.workspace import workspace as w
 
 TOML = """\

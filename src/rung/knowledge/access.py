@@ -137,7 +137,7 @@ def conditions(texts: Sequence[str], known: Iterable[str]) -> tuple[frozenset[st
 
 
 def _meeting(text: str, values: Mapping[str, set[str]]) -> frozenset[str]:
-    found = re.fullmatch(r"\s*([^=<>!]+?)\s*(>=|<=|!=|=|>|<)\s*(.*?)\s*", text, re.DOTALL)
+    found = re.fullmatch(r"\s*([^=<>!]+?)\s*(>=|<=|!=|=|>|<)\s*([^=<>].*?|)\s*", text, re.DOTALL)
     if not found:
         raise ConfigError(f"'{text}' is no condition", "write KEY=VALUE, or !=, <, <=, >, >= in place of =")
     key, sign, wanted = found.groups()

@@ -6,6 +6,7 @@ word or number of a hundred, and that word is the answer.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -35,6 +36,15 @@ def folded(hits: Iterable[Hit], k: int, digest: Callable[[str], str] = lambda pa
     return kept
 
 
+def key(passage: Passage) -> str:
+    """16 hex digits that copies share, whatever files they are in."""
+    return hashlib.sha256("\0".join(_said(passage)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def _keys(passage: Passage, digest: str) -> list[object]:
-    said = tuple(" ".join(text.translate(_MARKS).split()).casefold() for text in (*passage.headings, passage.text))
+    said = _said(passage)
     return [said, (digest, passage.start, passage.end)] if digest else [said]
+
+
+def _said(passage: Passage) -> tuple[str, ...]:
+    return tuple(" ".join(text.translate(_MARKS).split()).casefold() for text in (*passage.headings, passage.text))

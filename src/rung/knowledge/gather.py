@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rung.errors import DataError
+from rung.errors import NoDocuments
 from rung.knowledge.languages import LANGUAGES
 from rung.knowledge.origins import Entry, Origin
 from rung.knowledge.read import READERS, Skipped, unread
@@ -76,7 +76,7 @@ def gather(
     """The documents of all places. `held` is what the index holds; with `seen` from the last time, only changes are read.
 
     `reader` reads what has to be read elsewhere, and may keep the texts there. Unless `fresh`, a place that was listed less
-    than `every` seconds ago is taken as it was. Raises DataError where a place holds nothing that can be read, and what an
+    than `every` seconds ago is taken as it was. Raises NoDocuments where a place holds nothing that can be read, and what an
     origin raises where it can't be listed.
     """
     documents: list[Document] = []
@@ -185,9 +185,9 @@ def _good_enough(place: Place, before: Seen, held: Mapping[str, Held]) -> bool:
     return recent and all(path in held and held[path].hash == digest for path, (_, digest) in before.stamps.items())
 
 
-def _empty(place: Place, skipped: Sequence[Skipped]) -> DataError:
+def _empty(place: Place, skipped: Sequence[Skipped]) -> NoDocuments:
     what = f"the source '{place.name}'" if place.name else str(getattr(place.origin, "root", "the folder"))
     why = f" ({len(skipped)} skipped: {skipped[0].path} {skipped[0].reason})" if skipped else ""
     endings = ", ".join(ending for ending in READERS if ending not in LANGUAGES)
     hint = "take it out of rung.toml if it is meant to be empty" if place.name else f"put files there that end in {endings}, or code"
-    return DataError(f"{what} holds no document that can be read{why}", hint)
+    return NoDocuments(f"{what} holds no document that can be read{why}", hint)

@@ -28,7 +28,7 @@ from rung.knowledge.read import VERSION as READ
 from rung.knowledge.read import Skipped
 from rung.knowledge.reading import page_at
 from rung.knowledge.state import Held, State, SyncReport, compared, read_state, state_stamp, write_state
-from rung.knowledge.writing import UNWRITABLE, alone, refused
+from rung.knowledge.writing import UNWRITABLE, alone, refused, uncollected
 from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
@@ -277,19 +277,26 @@ def search(knowledge: Knowledge, query: str, k: int, mode: str = "hybrid") -> li
     on this knowledge, and `rung.knowledge.fusion` names the others. Raises ConfigError for another mode.
     """
     how = fusion(resolved(knowledge.choice, mode))
-    found = legs(knowledge, query, max(k, POOL), how.legs) if k > 0 else {}
-    return folded(fused(found, how), k, lambda path: knowledge.state.documents[path].hash)
+    while k > 0:  # once, unless another thread commits meanwhile
+        found = fused(legs(knowledge, query, max(k, POOL), how.legs, thin=True), how)
+        hits = knowledge.index.whole(folded(found, k, lambda path: knowledge.state.documents[path].hash))
+        if hits is not None:
+            return hits
+    return []
 
 
-def legs(knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("dense", "words")) -> dict[str, list[Hit]]:
-    """What each search brings by itself, best first, at most `depth` passages each."""
+def legs(
+    knowledge: Knowledge, query: str, depth: int, names: Sequence[str] = ("dense", "words"), thin: bool = False
+) -> dict[str, list[Hit]]:
+    """What each search brings by itself, best first, at most `depth` passages each; thin hits are for `index.whole`."""
     found: dict[str, list[Hit]] = {name: [] for name in names}
     if not knowledge.state.documents:
         return found
     with ThreadPoolExecutor(1) as beside:  # by words, while this thread embeds the question and searches by meaning
-        words = beside.submit(knowledge.index.words, query, depth, knowledge.only) if "words" in found else None
+        words = beside.submit(knowledge.index.words, query, depth, knowledge.only, thin) if "words" in found else None
         if "dense" in found:
-            found["dense"] = knowledge.index.dense(knowledge.embedder.embed([query], query=True)[0], depth, knowledge.only)
+            vector = knowledge.embedder.embed([query], query=True)[0]
+            found["dense"] = knowledge.index.dense(vector, depth, knowledge.only, thin)
         if words:
             found["words"] = words.result()
     return found
@@ -307,7 +314,7 @@ def _change(
     before = knowledge.state.documents
     gone = [path for path in before if path not in new or before[path].hash != new[path].hash]
     fresh = [new[path] for path in sorted(new) if path not in before or before[path].hash != new[path].hash]
-    held = {path: Held(document.hash, document.title, document.meta, of[path].readers) for path, document in new.items()}
+    held = {path: _held(before.get(path), document, of[path]) for path, document in new.items()}
     state, version = knowledge.state.followed(held), seen(knowledge, ALL).version  # what is O(documents) comes before embedding
     change = Change(
         knowledge.folder,
@@ -323,10 +330,11 @@ def _change(
     commit, dimensions = (cluster.make if cluster else make)(change, progress)
     same, rows = knowledge.index.stored(relabelled)
     try:
-        if knowledge.state.index:
-            keep(knowledge.folder, version)
-        name = commit([*gone, *relabelled], same, rows)
-        state = write_state(knowledge.folder, replace(state, index=name, dimensions=dimensions))
+        with uncollected():
+            if knowledge.state.index:
+                keep(knowledge.folder, version)
+            name = commit([*gone, *relabelled], same, rows)
+            state = write_state(knowledge.folder, replace(state, index=name, dimensions=dimensions))
         if knowledge.mirror:
             knowledge.mirror.push()  # before anything of the state before is cleaned away
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
@@ -336,10 +344,15 @@ def _change(
         raise
     knowledge.state = state
     with suppress(OSError, RuntimeError):  # what could not be cleaned up is left to the next commit
-        if (kept := prune(knowledge.folder, knowledge.keep_days)) is not None:
-            knowledge.index.tidy(kept)
+        knowledge.index.tidy(prune(knowledge.folder, knowledge.keep_days))
         if cluster:
             cluster.end(change)
+
+
+def _held(before: Held | None, document: Document, of: Labels) -> Held:
+    """What is kept of the document: the very object where nothing differs, so that little is made and freed."""
+    same = before and (before.hash, before.title, before.readers) == (document.hash, document.title, of.readers)
+    return before if before and same and before.meta == document.meta else Held(document.hash, document.title, document.meta, of.readers)
 
 
 def _index(home: Path, kind: str, embedder: Embedder, state: State) -> StoredIndex:

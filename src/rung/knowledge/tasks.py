@@ -87,7 +87,8 @@ def read(origin: Origin, paths: Mapping[str, str], versions: str) -> tuple[list[
 def write(job: Job, part: Part, *texts: Texts) -> list[str]:
     """Cut and embed the documents and write their passages; the fragments as `fragments.append` takes them. Raises RungError."""
     from rung.knowledge.indexes import fragments
-    from rung.knowledge.indexes.lance import opened, rows
+    from rung.knowledge.indexes.lance import opened
+    from rung.knowledge.indexes.table import rows
 
     _check(job.versions)
     if "://" not in job.database and not Path(job.database).is_dir():

@@ -14,6 +14,7 @@ how many clusters could (the "rule of three" for 0 of m).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from math import fsum, isfinite, sqrt
 from statistics import NormalDist
@@ -26,7 +27,7 @@ from rung.measure.student import t_quantile
 from rung.types import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,6 +39,7 @@ LEVEL = 0.95
 RESAMPLES = 10_000
 FEW = 6  # clusters; with fewer the bootstrap's quantiles are single resamples
 CELLS = 4_000_000  # of the table of resampled counts, held in memory at once
+KEPT = 20_000_000  # counts of one bootstrap that are kept, a byte each: they are 0 to 12 or so
 DIGITS = 12  # to which results are rounded, so that no platform's order of summation shows
 
 
@@ -132,13 +134,23 @@ def generator(*parts: object) -> np.random.Generator:
 def resampled(table: Table, seed: int = 0) -> Floats:
     """Means of resampled clusters, shape (RESAMPLES, columns); a row is one resample of all columns together."""
     m = len(table.sizes)
-    random = generator("bootstrap", seed, m)
     rows = max(1, CELLS // m)
-    parts = []
+    kept = _kept(seed, m, rows) if m * RESAMPLES <= KEPT else _drawn(seed, m, rows)
+    parts = (counts.astype(np.float64) for counts in kept)
+    return np.concatenate([counts @ table.sums / (counts @ table.sizes)[:, None] for counts in parts])
+
+
+@lru_cache(6)  # a climb that may stop early takes four looks
+def _kept(seed: int, m: int, rows: int) -> list[NDArray[np.uint8]]:
+    """The counts of one bootstrap, kept for the next rung or pair."""
+    return list(_drawn(seed, m, rows))
+
+
+def _drawn(seed: int, m: int, rows: int) -> Iterator[NDArray[np.uint8]]:
+    """How often each of m clusters stands in each resample, some rows at a time."""
+    random = generator("bootstrap", seed, m)
     for start in range(0, RESAMPLES, rows):
-        counts = random.multinomial(m, np.full(m, 1 / m), size=min(rows, RESAMPLES - start)).astype(np.float64)
-        parts.append(counts @ table.sums / (counts @ table.sizes)[:, None])
-    return np.concatenate(parts)
+        yield random.multinomial(m, np.full(m, 1 / m), size=min(rows, RESAMPLES - start)).astype(np.uint8)
 
 
 def _bca(boots: Floats, sums: Floats, sizes: Floats, level: float) -> tuple[float, float]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from rung.measure.warn import Warning
+from rung.measure.notices import Notice
 from rung.types import Case, Interval, Score
 
 CLASSES = {
@@ -18,7 +19,7 @@ CLASSES = {
     "unstable": "right when asked in other words or with another seed",
     "missing": "the document is not in the knowledge, or nothing was looked up",
     "retrieval": "the document is there and was not found",
-    "distracted": "right from the right passage alone, wrong among what was found",
+    "distracted": "the passage was there, and was ignored or lost among others",
     "reasoning": "wrong from the right passage alone",
     "unread": "the passage was there and the answer is wrong; a replay would tell distraction from reasoning",
 }
@@ -33,6 +34,7 @@ FIRST = {
     "unread": "name a model for replays: with it this splits into distraction and reasoning",
 }
 RUNGS = ("few-shot", "long-context", "rag", "tuned", "hybrid", "raft")
+SPECIALISTS = ("knn", "encoder", "extractor")
 CONTENT = ("facts", "label", "field_f1")  # parts of a score that say whether the content is right, by task
 
 
@@ -48,6 +50,8 @@ class Replays:
     found: bool | None = None  # it stood before the model
     looked_up: bool | None = None  # whether the system looks anything up
     doubt: str = ""  # why the case itself can't be right
+    spelled: bool = False  # the facts are there in another spelling, such as numbers in words
+    unmoved: bool = False  # it says one thing among what was found, with the evidence alone and with nothing
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Reach:
 
     rung: str
     share: Interval
+    lacks: str = ""  # why it can't be climbed here yet
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class Diagnosis:
     shares: tuple[Share, ...]  # the most frequent first
     reaches: tuple[Reach, ...]
     first: str  # what to do first
-    warnings: tuple[Warning, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 def right(score: Score | None) -> bool:
@@ -114,24 +119,27 @@ def _cause(case: Case, told: Replays) -> tuple[str, str]:
         return "doubtful", told.doubt
     if content(told.score):
         return "form", "what it says is right, how it says it is not"
+    if told.spelled:
+        return "form", "the facts are right, spelled in a way that the case does not accept"
     steady = sum(map(right, told.repeats))
     if steady and told.found is not False:
         return "unstable", f"right in {steady} of {len(told.repeats)} repeats"
     if case.unanswerable:
         return _answered(told)
     if told.known is False:
-        return "missing", "no document of the knowledge holds the evidence"
+        return "missing", "no document of the knowledge holds the evidence, or not all of it"
     if told.looked_up is False and told.known:
         return "missing", "it was asked without a passage" + _and_then(told)
     if told.found is False:
         return "retrieval", "the evidence is in the knowledge and was not among what was found" + _and_then(told)
+    if told.unmoved:
+        return "distracted", "the passages were ignored: it says the same with the evidence alone, and with nothing"
     if told.gold is None:
         if told.found or told.known:
             return "unread", "the evidence stood before the model" if told.found else "nobody told what passages it was shown"
         return "reasoning", "nothing had to be looked up"
     if content(told.gold):
-        ignored = told.nothing is not None and told.nothing.parts == told.score.parts
-        return "distracted", "right from the evidence alone" + ("; it said what it says without any passage" if ignored else "")
+        return "distracted", "right from the evidence alone"
     return "reasoning", "wrong from the evidence alone"
 
 
@@ -146,8 +154,17 @@ def _and_then(told: Replays) -> str:
     return "; with it the answer would still be wrong" if told.gold is not None and not content(told.gold) else ""
 
 
-def diagnosis(cases: Sequence[Case], right_now: Mapping[str, float], replays: Mapping[str, Replays], seed: int = 0) -> Diagnosis:
-    """Causes of all failures. `right_now`: case id → primary score of every case asked; `replays`: of those that failed."""
+def diagnosis(
+    cases: Sequence[Case],
+    right_now: Mapping[str, float],
+    replays: Mapping[str, Replays],
+    seed: int = 0,
+    rungs: Mapping[str, str] = MappingProxyType(dict.fromkeys(RUNGS, "")),
+) -> Diagnosis:
+    """Causes of all failures. `right_now`: case id → primary score of every case asked; `replays`: of those that failed.
+
+    `rungs`: those whose reach is told, each with why it can't be climbed yet.
+    """
     from rung.measure.bootstrap import clusters_of, interval
 
     clusters = clusters_of(cases)
@@ -165,8 +182,8 @@ def diagnosis(cases: Sequence[Case], right_now: Mapping[str, float], replays: Ma
     shares.sort(key=lambda one: -one.count)
     now = {case.id: float(right_now[case.id] >= 1) for case in cases}
     reaches = tuple(
-        Reach(rung, share({case.id: now[case.id] or float(_mends(rung, replays[case.id], kinds[case.id])) for case in cases}))
-        for rung in RUNGS
+        Reach(rung, share({case.id: now[case.id] or float(_mends(rung, replays[case.id], kinds[case.id])) for case in cases}), lacks)
+        for rung, lacks in rungs.items()
     )
     first = FIRST[shares[0].kind] if shares else "nothing failed; ask harder questions, or more of them"
     return Diagnosis(len(cases), share(now), causes, tuple(shares), reaches, first)
@@ -179,18 +196,21 @@ def _of(causes: Sequence[Cause], kind: str) -> tuple[str, ...]:
 def _mends(rung: str, told: Replays, kind: str) -> bool:
     """Whether the rung's mechanism could make a failed answer right, taken at its best.
 
-    Examples mend form; the right passages mend what is right from them alone; a tuned model mends form and steadiness, on
-    passages also what it now reads wrongly. Nobody mends a doubtful case, or a document that is nowhere.
+    Examples mend form; the right passages mend what is right from them alone, or what nobody tried to answer so; a tuned model
+    mends form and steadiness, on passages also what it now reads wrongly; a specialist learns the whole task. Nobody mends a
+    doubtful case, or a document that is nowhere.
     """
     if kind == "doubtful":
         return False
+    if rung in SPECIALISTS:
+        return told.known is not False
     there = told.known is not False
-    reads = there and told.gold is not None
+    untried = told.gold is None and bool(told.known or told.found)  # nobody read the evidence alone, so it may be what it takes
     return {
         "few-shot": kind in ("form", "unstable"),
-        "long-context": reads and right(told.gold),
-        "rag": reads and right(told.gold),
+        "long-context": there and (untried or right(told.gold)),
+        "rag": there and (untried or right(told.gold)),
         "tuned": kind in ("form", "unstable") or content(told.nothing),
-        "hybrid": kind in ("form", "unstable") or (reads and content(told.gold)),
+        "hybrid": kind in ("form", "unstable") or (there and (untried or content(told.gold))),
         "raft": kind in ("form", "unstable") or there,
     }[rung]

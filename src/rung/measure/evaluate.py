@@ -66,20 +66,25 @@ def evaluate(
     progress: Progress | None = None,
     prices: Prices | None = None,
     seed: int = 0,
+    portions: Sequence[Sequence[Case]] = (),
 ) -> Pairs:
     """(answer, score) of every case, by case id; `folder` then holds answers.jsonl, scores.jsonl and summary.json.
 
     Answers recorded under the same key are not asked again. Ctrl-C and errors of the model keep what is recorded. The seed is
-    that of the interval in the summary. ModelError where the approach leaves a question without an answer, RungError where
-    the folder can't be written.
+    that of the interval in the summary. `portions` are all the cases there are, in the parts that they are asked in, of which
+    `cases` are the first few: no block crosses a part, so that asking part after part says what asking all at once says.
+    ModelError where the approach leaves a question without an answer, RungError where the folder can't be written.
     """
     cases = in_order(cases)
-    done = _recorded(folder / ANSWERS, key, cases)
-    _begin(folder / ANSWERS, name, key, cases, done)
+    blocks = [block for portion in portions or [cases] for block in _blocks(in_order(portion))]
+    kept = _recorded(folder / ANSWERS, key, blocks)
+    _begin(folder / ANSWERS, name, key, in_order([case for block in blocks for case in block]), kept)
+    asked = {case.id for case in cases}
+    done = {case: answer for case, answer in kept.items() if case in asked}
     if progress:
         progress(len(done), len(cases))
-    for block in _blocks(cases):
-        if not all(case.id in done for case in block):
+    for block in blocks:
+        if block[0].id in asked and not all(case.id in done for case in block):
             for case, answer in _ask(name, answer_all, block, folder / ANSWERS):
                 done[case.id] = answer
                 if progress:
@@ -165,7 +170,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Answer]]:
     return (head, answers) if isinstance(head, dict) and isinstance(head.get("key"), str) else ({}, {})
 
 
-def _recorded(path: Path, key: str, cases: Sequence[Case]) -> dict[str, Answer]:
+def _recorded(path: Path, key: str, blocks: Sequence[Sequence[Case]]) -> dict[str, Answer]:
     """Answers of the blocks that are recorded whole under this key; a record of another key is moved aside first."""
     head, answers = _read(path)
     if head and head["key"] != key:
@@ -176,7 +181,7 @@ def _recorded(path: Path, key: str, cases: Sequence[Case]) -> dict[str, Answer]:
         return {}
     return {
         case.id: answers[case.id]
-        for block in _blocks(cases)
+        for block in blocks
         if all(case.id in answers and answers[case.id].question == case.question for case in block)
         for case in block
     }

@@ -22,6 +22,8 @@ from rung.types import Json
 
 Rows: TypeAlias = Iterator[tuple[int, "dict[str, Json] | RowError"]]  # the line, and its row or what is wrong with it
 
+LARGEST = 2 << 30  # bytes of what was packed
+
 CSV_ROLES = {"question": "question", "text": "question", "answer": "answer", "label": "answer", "category": "answer"}
 CSV_EXTRAS = ("id", "group", "tags")
 WHOLE = ("instruction", "messages", "conversations", "feedback")  # columns that make a table's rows what JSON rows would be
@@ -53,8 +55,7 @@ def _suffix(path: Path) -> str:
 
 def _read(path: Path) -> str:
     try:
-        raw = path.read_bytes()
-        return (gzip.decompress(raw) if path.suffix.lower() == ".gz" else raw).decode("utf-8-sig")
+        return (_unpacked(path) if path.suffix.lower() == ".gz" else path.read_bytes()).decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"{path} is not there", "check the path (rung.toml's are relative to its folder), or create the file") from None
     except UnicodeDecodeError as fault:
@@ -63,6 +64,14 @@ def _read(path: Path) -> str:
         raise DataError(f"{path} can't be unpacked: {fault}", "is it a whole gzip file?") from None
     except OSError as fault:
         raise DataError(f"{path} can't be read: {fault.strerror}", "check that it is a file you may read") from None
+
+
+def _unpacked(path: Path) -> bytes:
+    with gzip.open(path) as file:
+        raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise DataError(f"{path} unpacks to more than {LARGEST >> 30} GB", "split it")
+    return raw
 
 
 def _picked(path: Path, rows: Rows, columns: Mapping[str, str] | None) -> Rows:
@@ -185,7 +194,7 @@ def _column(path: Path, name: str) -> str:
         return name.lower()
     known: Iterable[str] = [*CSV_ROLES, *CSV_EXTRAS]
     nearest = get_close_matches(name.lower(), list(known), n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"columns that are read: {', '.join(known)}"
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"columns that are read: {', '.join(known)}; `rung import --map` takes others"
     raise DataError(f"{path}, line 1: nobody reads the column {name!r}", hint)
 
 

@@ -41,7 +41,7 @@ def size(interval: Interval) -> str:
 
 def cases(interval: Interval) -> str:
     """ "105 cases in 13 groups"."""
-    return size(interval).removeprefix("n = ").replace(str(interval.n), f"{interval.n} cases", 1)
+    return size(interval).removeprefix("n = ").replace(str(interval.n), f"{interval.n} case{'' if interval.n == 1 else 's'}", 1)
 
 
 def sentence(
@@ -58,7 +58,7 @@ def sentence(
         return f"nothing was measured, since no rung could run ({failed or 'there are none'})"
     if chosen:
         return _met(chosen, best, comparisons, limits)
-    return _unmet(summaries, best, limits, broken)
+    return _unmet(summaries, best, comparisons, limits, broken)
 
 
 def _met(chosen: Summary, best: Sequence[Summary], comparisons: Sequence[Comparison], limits: Limits) -> str:
@@ -70,7 +70,8 @@ def _met(chosen: Summary, best: Sequence[Summary], comparisons: Sequence[Compari
         text += "; its 95 % interval clears the bar, too"
     elif primary.estimate > limits.bar + 1e-9:
         needed = two_figures(max(primary.n + 1, primary.n * ((primary.estimate - primary.low) / (primary.estimate - limits.bar)) ** 2))
-        text += f"; its interval reaches below the bar, so {cases(primary)} don't confirm it (at this estimate about {needed:,} would)"
+        confirm = "doesn't" if primary.n == 1 else "don't"
+        text += f"; its interval reaches below the bar, so {cases(primary)} {confirm} confirm it (at this estimate about {needed:,} would)"
     else:
         text += f"; it stands on the bar, so {cases(primary)} can't say on which side it lies"
     top = max(best, key=lambda one: one.primary.estimate)
@@ -79,10 +80,30 @@ def _met(chosen: Summary, best: Sequence[Summary], comparisons: Sequence[Compari
         text += f"; {top.name} is better still ({by})"
     elif len(comparisons) > 0:
         text += "; no rung is distinguishably better"
-    return text
+    return text + _good_enough(chosen, top, comparisons, limits)
 
 
-def _unmet(summaries: Sequence[Summary], best: Sequence[Summary], limits: Limits, broken: Mapping[str, Sequence[str]]) -> str:
+def _good_enough(chosen: Summary, top: Summary, comparisons: Sequence[Comparison], limits: Limits) -> str:
+    """Whether the lower rung is as good as the best one within the margin; "" where it is the best, or no margin is asked for."""
+    if not limits.margin or top.primary.estimate <= chosen.primary.estimate:
+        return ""
+    if as_good(chosen, top, comparisons):
+        return f"; it is as good as {top.name} within {points(limits.margin)}"
+    return f"; that it is as good as {top.name} within {points(limits.margin)} is not shown"
+
+
+def as_good(one: Summary, other: Summary, comparisons: Sequence[Comparison]) -> bool:
+    """Whether a lower rung was shown to be as good as a higher one within the margin."""
+    return any(found.as_good for found in comparisons if (found.first, found.second) == (one.name, other.name))
+
+
+def _unmet(
+    summaries: Sequence[Summary],
+    best: Sequence[Summary],
+    comparisons: Sequence[Comparison],
+    limits: Limits,
+    broken: Mapping[str, Sequence[str]],
+) -> str:
     able = [one for one in summaries if one.ran and one.primary.estimate >= limits.bar - 1e-9]
     top = max(best, key=lambda one: one.primary.estimate)
     bar = percent(limits.bar)
@@ -95,7 +116,11 @@ def _unmet(summaries: Sequence[Summary], best: Sequence[Summary], limits: Limits
     short = limits.bar - top.primary.estimate
     reach = "its interval does not reach the bar" if top.primary.high < limits.bar else "its interval reaches the bar"
     text += f"; {top.name} comes nearest with {right(top.primary, limits.bar)}, {points(short)} short ({reach}); {lacks(top, limits.bar)}"
-    beside = [one.name for one in best if one is not top]
+    beside = [
+        one.name + (f" (as good within {points(limits.margin)})" if as_good(one, top, comparisons) else "")
+        for one in best
+        if one is not top
+    ]
     if beside:
         text += f"; not distinguishable from it at {size(top.primary)}: {', '.join(beside)}"
     if broken[top.name]:
@@ -128,12 +153,15 @@ def _above(one: Summary, chosen: Summary, comparisons: Sequence[Comparison], lim
     text = right(one.primary, limits.bar)
     if found is None or not found.distinguishable:
         text += f", {_untold(chosen, found)}" if found else ""
+        text += f"; {chosen.name} is as good within {points(limits.margin)}" if as_good(chosen, one, comparisons) else ""
         dearer = limits.cost_per_1000 is not None and one.cost_per_1000 > chosen.cost_per_1000
         return text + ("; it costs more" if dearer else "") + f"; {chosen.name} stands lower on the ladder"
     better = (found.difference.estimate > 0) is (found.first == chosen.name)
     by = points(found.difference.estimate)
     if better:
-        return f"{text}, better than {chosen.name} by {by} ({_p(found)}), but {chosen.name} clears the bar and stands lower on the ladder"
+        within = f", is as good within {points(limits.margin)}" if as_good(chosen, one, comparisons) else ""
+        text += f", better than {chosen.name} by {by} ({_p(found)})"
+        return f"{text}, but {chosen.name} clears the bar{within} and stands lower on the ladder"
     return f"{text}, worse than {chosen.name} by {by} ({_p(found)}) and higher on the ladder"
 
 

@@ -5,14 +5,17 @@ It never looks at what other cases or rungs got, so a score depends on the case 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from rung.errors import ConfigError
 from rung.measure.abstention import abstains, house_wordings
 from rung.measure.cases import check_form, check_labels
 from rung.measure.citations import citation_rates
+from rung.measure.faithful import faithfulness
 from rung.measure.fields import field_f1, find_json, schema_check
 from rung.measure.metrics import canonical, contains, exact, facts_contained, has_form, token_f1, without_markers
 from rung.measure.retrieval import by_case
@@ -75,6 +78,8 @@ def score(task: Task, case: Case, answer: Answer) -> Score:
         asked = not case.unanswerable or has_form(case.text, task.form)
         parts["form"] = float(has_form(answer.text, task.form))
         primary *= parts["form"] if asked else 1.0
+    if task.kind == "answer":
+        parts |= faithfulness(answer, form_words(task.form or ""), task.house)
     return Score(case.id, primary, parts | _sources(case, answer))
 
 
@@ -126,6 +131,12 @@ def predicted_label(task: Task, text: str) -> str:
 
 def _loose(text: str) -> str:
     return text.replace("_", " ")
+
+
+@lru_cache(maxsize=64)
+def form_words(form: str) -> tuple[str, ...]:
+    """The words that a form itself brings to every answer."""
+    return tuple(sorted(set(re.findall(r"[A-Za-z]{3,}", form))))
 
 
 def _sources(case: Case, answer: Answer) -> dict[str, float]:

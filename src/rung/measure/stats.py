@@ -3,6 +3,9 @@
 It refuses to compare rungs on unequal cases. Sources: sign-flip test, Good (2005), "Permutation, Parametric and Bootstrap
 Tests of Hypotheses", ch. 3; the +1 of the Monte Carlo p, Phipson & Smyth (2010); Holm (1979); equal scores on one case each make
 it the exact McNemar test. Clusters are flipped whole, since cases of one document or customer rise and fall together.
+
+"As good" is one of the two one-sided tests (Schuirmann, 1987), read off the bootstrap's interval: the second rung's lead is
+below the margin at the level that Bonferroni leaves each pair.
 """
 
 from __future__ import annotations
@@ -14,11 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rung.measure.bootstrap import DIGITS, Table, generator, intervals, tabulate
+from rung.measure.bootstrap import DIGITS, RESAMPLES, Table, generator, intervals, tabulate
+from rung.measure.looks import WEIGHTS, weight
 from rung.types import Comparison, Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,32 +32,62 @@ ALPHA = 0.05
 POWER = 0.8
 ENUMERATED = 20  # clusters up to which all 2^m sign flips are tried
 FLIPS = 99_999  # Monte Carlo flips beyond that
+SEEN = 5  # resamples beyond a level, fewer of which can't place it
 STEPS = 50_000_000  # of the exact distribution of whole-numbered sums, beyond which flips are drawn
 
 
-def compare_all(scores: Mapping[str, Mapping[str, float]], clusters: Mapping[str, str], seed: int = 0) -> tuple[Comparison, ...]:
+def compare_all(
+    scores: Mapping[str, Mapping[str, float]],
+    clusters: Mapping[str, str],
+    seed: int = 0,
+    margin: float = 0.0,
+    looks: Sequence[Collection[str]] = (),
+) -> tuple[Comparison, ...]:
     """Every pair of rungs, first before second in the order of `scores` (rung → case id → primary).
 
     The family for Holm is all pairs, which keeps "not distinguishable from the best" true although the best was picked by
-    looking. `difference` is second minus first with its unadjusted 95 % interval. DataError for unequal cases or NaN.
+    looking. `difference` is second minus first with its unadjusted 95 % interval. `looks` are the ids of the cases that were
+    known at each look of a climb that may stop early, the last one all of them: each look has its own part of alpha
+    (`looks.WEIGHTS`), and intervals hold at all looks at once. DataError for unequal cases or NaN.
     """
     pairs = list(combinations(scores, 2))
     if not pairs:
         return ()
     tabulate(list(scores.values()), clusters)  # refuses unequal cases
     columns = [{case: scores[second][case] - value for case, value in scores[first].items()} for first, second in pairs]
-    table = tabulate(columns, clusters)
-    differences = intervals(table, (-1.0, 1.0), seed)
-    ps = [sign_flip_p(table.sums[:, column], seed) for column in range(len(pairs))]
+    table, alpha = tabulate(columns, clusters), ALPHA * weight(looks)
+    differences = intervals(table, (-1.0, 1.0), seed, 1 - alpha)
+    good = _as_good(table, margin, alpha / len(pairs), seed)
+    ps = _ps(columns, clusters, seed, looks) if looks else _p_of_each(table, seed)
     adjusted = holm(ps)
     rank = {column: place for place, column in enumerate(sorted(range(len(ps)), key=lambda i: ps[i]))}
     found = []
     for column, (first, second) in enumerate(pairs):
         tells = adjusted[column] < ALPHA
-        alpha = ALPHA / (len(ps) - rank[column])
-        needed = None if tells else cases_needed(_column(table, column), differences[column], alpha)
-        found.append(Comparison(first, second, differences[column], ps[column], adjusted[column], tells, needed))
+        own = alpha / (len(ps) - rank[column])
+        needed = None if tells else cases_needed(_column(table, column), differences[column], own)
+        found.append(Comparison(first, second, differences[column], ps[column], adjusted[column], tells, needed, good[column]))
     return tuple(found)
+
+
+def _p_of_each(table: Table, seed: int) -> list[float]:
+    return [sign_flip_p(table.sums[:, column], seed) for column in range(table.sums.shape[1])]
+
+
+def _ps(columns: Sequence[Mapping[str, float]], clusters: Mapping[str, str], seed: int, looks: Sequence[Collection[str]]) -> list[float]:
+    """The least p of all looks, each over its look's part of alpha: valid whenever the climb was stopped (Bonferroni)."""
+    least = [1.0] * len(columns)
+    for number, known in enumerate(looks):
+        table = tabulate([{case: column[case] for case in known} for column in columns], clusters)
+        least = [min(old, p / WEIGHTS[number]) for old, p in zip(least, _p_of_each(table, seed), strict=True)]
+    return least
+
+
+def _as_good(table: Table, margin: float, alpha: float, seed: int) -> list[bool]:
+    """For each pair whether the second's lead over the first is below the margin; no claim where resamples are too few to see."""
+    if not margin or alpha * RESAMPLES < SEEN:
+        return [False] * table.sums.shape[1]
+    return [told.high < margin for told in intervals(table, (-1.0, 1.0), seed, 1 - 2 * alpha)]
 
 
 def sign_flip_p(sums: Floats, seed: int = 0) -> float:

@@ -6,12 +6,14 @@ freedom, and 26.7.5 (Cornish-Fisher) beyond, where its error is below 1e-7.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import atan, cos, pi, sin, sqrt
 from statistics import NormalDist
 
 SERIES = 200
 
 
+@lru_cache(256)
 def t_quantile(share: float, freedom: int) -> float:
     """The t below which `share` of the distribution lies. ValueError unless 0 < share < 1 and freedom is 1 or more."""
     if not 0 < share < 1 or freedom < 1:

@@ -24,6 +24,7 @@ def summarise(
     task: Task | None = None,
     note: str = "",
     seed: int = 0,
+    level: float = 0.95,
 ) -> Summary:
     """The summary of a rung that ran. Parts are means over the cases that have them; precision and recall of abstention, and
     for `classify` accuracy and macro-F1, are over all cases. Seconds are nearest-rank percentiles. DataError without answers.
@@ -34,12 +35,12 @@ def summarise(
     if not pairs:
         raise DataError(f"{name} has no answers to summarise", "run the evaluation first")
     answers, scores = [answer for answer, _ in pairs], [score for _, score in pairs]
-    primary = interval({score.case: score.primary for score in scores}, clusters_of(cases), seed=seed)
+    primary = interval({score.case: score.primary for score in scores}, clusters_of(cases), seed=seed, level=level)
     took = [seconds(answer) for answer in answers]
     return Summary(
         name=name,
         primary=primary,
-        parts=_means(scores) | _abstention(scores) | _labels(pairs, cases, task),
+        parts=_means(scores) | _apart(scores) | _abstention(scores) | _labels(pairs, cases, task),
         seconds_p50=percentile(took, 0.5),
         seconds_p95=percentile(took, 0.95),
         cost_per_1000=cost_per_1000(answers, prices),
@@ -65,6 +66,19 @@ def _means(scores: Sequence[Score]) -> dict[str, float]:
         for part, value in one.parts.items():
             columns.setdefault(part, []).append(value)
     return {part: sum(values) / len(values) for part, values in columns.items()}
+
+
+def _apart(scores: Sequence[Score]) -> dict[str, float]:
+    """Search and reading apart, over the cases with evidence: how often all of it stood before the model, how often the answer was
+    right then, and which share of all these cases was lost where. Nothing where nothing was searched for."""
+    known = sorted((one for one in scores if "recall@k" in one.parts), key=lambda score: score.case)
+    if not known:
+        return {}
+    found = [one for one in known if one.parts["recall@k"] >= 1]
+    lost = {"lost_in_search": [one for one in known if one.parts["recall@k"] < 1], "lost_in_reading": found}
+    parts = {name: sum(1 - one.primary for one in those) / len(known) for name, those in lost.items()}
+    then = {"right_if_found": sum(one.primary for one in found) / len(found)} if found else {}
+    return {"evidence_found": len(found) / len(known)} | then | parts
 
 
 def _abstention(scores: Sequence[Score]) -> dict[str, float]:

@@ -12,6 +12,7 @@ so a repeated run gives the same sentence.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from rung.types import Comparison, Score, Summary
 
+ALPHA = 0.05
 TOLERANCE = 1e-9  # so that 0.7 meets a bar of 0.7 however it was summed
 
 
@@ -36,6 +38,7 @@ class Limits:
     cost_per_1000: float | None = None
     citation_recall: float | None = None
     private: bool = False  # only rungs whose model runs on this machine
+    margin: float = 0.0  # a lower rung that is worse by less counts as good as a higher one
 
     def __post_init__(self) -> None:
         if not 0 <= self.bar <= 1:
@@ -49,8 +52,9 @@ def decide(
     limits: Limits,
     remote: Collection[str] = (),
     seed: int = 0,
+    looks: Sequence[Collection[str]] = (),
 ) -> Verdict:
-    """The verdict over rungs in the order of the ladder.
+    """The verdict over rungs in the order of the ladder; `looks` as `compare_all` takes them.
 
     `scores` holds the scores of each rung that ran, `clusters` case id → cluster, `remote` the rungs whose model is not on this
     machine. `best` are the rungs that can't be told from the highest score among those within the limits (among all, where none
@@ -60,7 +64,9 @@ def decide(
 
     ran = [one for one in summaries if one.ran]
     broken = {one.name: broken_limits(one, limits, one.name in remote) for one in ran}
-    comparisons = compare_all({one.name: {s.case: s.primary for s in scores[one.name]} for one in ran}, clusters, seed)
+    comparisons = compare_all(
+        {one.name: {s.case: s.primary for s in scores[one.name]} for one in ran}, clusters, seed, limits.margin, looks
+    )
     pool = [one for one in ran if not broken[one.name]] or ran
     chosen = next((one for one in pool if meets(one, limits) and not broken[one.name]), None)
     best = _best(pool, comparisons)
@@ -71,7 +77,27 @@ def decide(
     }
     sentence = reasons.sentence(summaries, chosen, best, comparisons, limits, broken)
     name = chosen.name if chosen else ""
-    return Verdict(sentence, name, tuple(one.name for one in best), why, comparisons, limits.bar, chosen is not None)
+    return Verdict(sentence, name, tuple(one.name for one in best), why, comparisons, limits.bar, chosen is not None, limits.margin)
+
+
+def clear(
+    summaries: Sequence[Summary],
+    scores: Mapping[str, Sequence[Score]],
+    clusters: Mapping[str, str],
+    limits: Limits,
+    remote: Collection[str] = (),
+    seed: int = 0,
+) -> bool:
+    """Whether more cases would not change which rung is chosen, with 95 % confidence over all rungs within the limits.
+
+    `clusters` are those of all cases, asked or not; the rungs' cases were asked in the order of `looks.portions`.
+    """
+    from rung.measure.looks import capital, settled
+
+    largest = max(Counter(clusters.values()).values())
+    pool = [one.name for one in summaries if one.ran and not broken_limits(one, limits, one.name in remote)]
+    shares = [{score.case: score.primary for score in scores[name]} for name in pool]
+    return bool(pool) and settled([capital(one, clusters, limits.bar, largest, seed) for one in shares], ALPHA)
 
 
 def meets(summary: Summary, limits: Limits) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.errors import ModelError
+from rung.models.folder import refuse_blocked
 from rung.models.numbered import parted
 from rung.models.reading import Reader, open_reader
 from rung.models.spans import Window, best, windows
@@ -148,6 +149,7 @@ def chosen(field: Field, found: Sequence[Extracted]) -> Extracted:
 def open_extractor(name: str, adapter: Path | None = None, **options: object) -> Extractor:
     """`extractor:<folder>`, with the reader's options. ModelError where the folder holds none."""
     folder = Path(name).expanduser()
+    refuse_blocked(folder, "extractor", "train another with rung train --specialist")
     try:
         told: dict[str, Any] = json.loads((folder / "extractor.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -14,7 +14,7 @@ from rung.errors import ModelError
 
 NAMING = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 _FORMAT = "a model folder in the transformers format holds config.json, *.safetensors and tokenizer.json"
-BLOCKED = "blocked.json"  # a file in an adapter's folder: it may not be served any more
+BLOCKED = "blocked.json"  # a file in a folder of what was trained: it may not be served any more
 _hashes: dict[tuple[str, int, int], str] = {}
 
 
@@ -36,10 +36,14 @@ def check_adapter(folder: Path) -> None:
     """Raise ModelError where the folder can't be an adapter in the format of peft."""
     if not (folder / "adapter_config.json").is_file():
         raise ModelError(f"there is no adapter at {folder}", "an adapter folder holds adapter_config.json and adapter_model.safetensors")
-    if (folder / BLOCKED).exists():
-        why = _json(folder / BLOCKED).get("why", "")
-        raise ModelError(f"the adapter {folder.name} is blocked: {why}", "train another, or roll its label back to an earlier one")
+    refuse_blocked(folder, "adapter", "train another, or roll its label back to an earlier one")
     _check_weights(folder)
+
+
+def refuse_blocked(folder: Path, what: str, hint: str) -> None:
+    """Raise ModelError where the folder may not be served any more."""
+    if (folder / BLOCKED).exists():
+        raise ModelError(f"the {what} {folder.name} is blocked: {_json(folder / BLOCKED).get('why', '')}", hint)
 
 
 def _check_weights(folder: Path) -> None:

@@ -14,24 +14,26 @@ def show(found: Diagnosis, name: str) -> None:
     from rich.table import Table
 
     console = Console()
-    print(f"{name}: {found.asked} cases asked, {_spread(found.right)} right, {len(found.causes)} wrong")
+    print(f"{name}: {found.asked} cases asked, {spread(found.right)} right, {len(found.causes)} wrong")
     causes = Table(box=None, pad_edge=False)
     for column in ("why", "cases", "share, 95 %", "", "such as"):
         causes.add_column(column, justify="right" if column in ("cases", "share, 95 %") else "left")
     for one in found.shares:
-        causes.add_row(one.kind, str(one.count), _spread(one.share), CLASSES[one.kind], ", ".join(one.cases[:NAMED]))
+        causes.add_row(one.kind, str(one.count), spread(one.share), CLASSES[one.kind], ", ".join(one.cases[:NAMED]))
     if found.shares:
         console.print(causes, highlight=False)
         reaches = Table(box=None, pad_edge=False)
         reaches.add_column("rung")
         reaches.add_column("right at most", justify="right")
+        reaches.add_column("")
         for reach in found.reaches:
-            reaches.add_row(reach.rung, _spread(reach.share))
+            reaches.add_row(reach.rung, spread(reach.share), f"can't run yet: {reach.lacks}" if reach.lacks else "")
         console.print(reaches, highlight=False)
-    for warning in found.warnings:
-        print(f"warning: {warning.name}: {warning.found}; {warning.do}")
+    for notice in found.notices:
+        print(f"warning: {notice.name}: {notice.found}; {notice.do}")
     print(f"first: {found.first}")
 
 
-def _spread(told: Interval) -> str:
+def spread(told: Interval) -> str:
+    """A share with its interval, in percent."""
     return f"{100 * told.estimate:.0f} % ({100 * told.low:.0f}-{100 * told.high:.0f})"

@@ -7,11 +7,21 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rung.errors import RungError
+from rung.measure.diagnose import CLASSES
+from rung.report import address
 from rung.report.columns import parts_of, priced
+from rung.report.diagnosed import spread
+from rung.report.matrix import cell, contrasts, matrix
+from rung.report.money import money, money_range
+from rung.report.svg import Point, chart
 from rung.types import Answer, Case, Score, Summary, Verdict
+
+if TYPE_CHECKING:
+    from rung.costs.costs import Costs
+    from rung.measure.kept import Kept
 
 HERE = Path(__file__).parent
 LONGER = {"citation_recall": "evidence cited", "abstention_recall": "says unknown"}  # there is more room than in a terminal
@@ -38,20 +48,49 @@ class Report:
     rungs: Sequence[RungReport]
     cases: Sequence[Case]
     facts: Mapping[str, str]
+    costs: Costs | None = None
+    diagnosis: Kept | None = None  # the project's last
+    judged: Sequence[str] = ()  # what a judge said of each rung, in words
 
 
 def html(report: Report) -> str:
     """The whole page."""
-    ran = [rung.summary for rung in report.rungs if rung.summary.ran]
+    every = [rung.summary for rung in report.rungs]
+    ran = [one for one in every if one.ran]
     return rendered(
         "page",
         _data(report),
+        {"spread": spread, "cell": cell, "money": money, "range": money_range},
         report=report,
         ran=ran,
         parts=_headings(ran),
+        address=address,
         priced=priced(ran),
-        skipped=[rung.summary for rung in report.rungs if not rung.summary.ran],
+        skipped=[one for one in every if not one.ran],
+        classes=CLASSES,
+        matrix=matrix(every),
+        contrasts=contrasts(every, report.verdict),
+        money_of=lambda summary: _price(report, summary),
+        chart=chart(_points(report), report.verdict.bar, report.costs.tariff.currency) if report.costs else "",
+        choices={name: how for name, how in report.facts.items() if name.startswith("choice of ")},
     )
+
+
+def _price(report: Report, summary: Summary) -> str:
+    """What 1,000 answers of a rung cost, with the interval where costs were worked out."""
+    found = [one.per_1000 for one in report.costs.rungs if one.name == summary.name] if report.costs else []
+    return money_range(found[0]) if found else f"{summary.cost_per_1000:.4g}"
+
+
+def _points(report: Report) -> list[Point]:
+    by_name = {rung.summary.name: rung.summary.primary for rung in report.rungs}
+    points = []
+    for one in report.costs.rungs if report.costs else ():
+        right, told = by_name[one.name], one.per_1000
+        estimate = told.estimate or 0.0
+        cost = (estimate, estimate if told.low is None else told.low, estimate if told.high is None else told.high)
+        points.append(Point(one.name, cost, (right.estimate, right.low, right.high), one.name == report.verdict.chosen))
+    return points
 
 
 def rendered(name: str, data: object, filters: Mapping[str, Callable[..., str]] | None = None, **told: object) -> str:

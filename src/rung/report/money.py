@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rung.report.html import rendered
+if TYPE_CHECKING:
+    from rung.costs.costs import Range
 
 
 def page(told: Mapping[str, Any]) -> str:
     """The whole page."""
+    from rung.report.html import rendered
+
     return rendered("money", told, {"money": money}, told=told)
 
 
@@ -18,3 +21,8 @@ def money(value: float | None) -> str:
     if value is None:
         return "never"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def money_range(told: Range) -> str:
+    """An estimate with its interval; a dash for "never"."""
+    return "–" if told.estimate is None else f"{money(told.estimate)} ({money(told.low)} to {money(told.high)})"

@@ -36,7 +36,6 @@ function draw() {
     xAxis: axis({ type: "value", name, nameLocation: "middle", nameGap: 26, min: 0 }), yAxis: share({}),
     series: data.rungs.map((r, i) => ({ name: r.name, type: "scatter", symbolSize: 14, itemStyle: { color: palette[i % 7] }, data: [[r[key], r.estimate]] })),
   });
-  if (data.priced) against("cost", "cost", "");
   against("latency", "seconds", "");
   const same = new Map();  // rungs over one adapter share its curve
   for (const r of data.rungs.filter(r => r.losses.length)) { const key = JSON.stringify(r.losses); same.set(key, [...(same.get(key) || []), r]); }

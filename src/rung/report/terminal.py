@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rung.report import address
 from rung.report.columns import parts_of, priced
+from rung.report.matrix import cell, contrasts, matrix, told
 from rung.types import Summary, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from rich.console import Console
 
@@ -43,13 +45,54 @@ def table(report: Report, console: Console) -> None:
         padding=0,
     )
     measured = (*parts.values(), *(("cached",) if cached else ()))
-    for name in ("rung", "right", "95 %", *measured, "p50", *(("per 1,000", "per right") if costs else ())):
-        shown.add_column(name, justify="left" if name == "rung" else "right", no_wrap=True)
-    for summary in ran:
-        shown.add_row(*cells(summary, parts, cached=cached, priced=costs), style="bold" if summary.name == report.verdict.chosen else "")
+    headings = ("rung", "right", "95 %", *measured, "p50", *(("per 1,000", "per right") if costs else ()))
+    rows = [cells(summary, parts, cached=cached, priced=costs) for summary in ran]
+    wide = sum(max(map(len, column)) + 1 for column in zip(headings, *rows, strict=True)) + 1 > console.width
+    for name in headings:
+        shown.add_column(name, justify="left" if name == "rung" else "right", no_wrap=name != "rung", overflow="fold")
+    for name, *rest in rows:  # where there is no room the names give way, since a number that is cut off says nothing
+        shown_as = name.replace("@", "\n@") if wide else name
+        shown.add_row(shown_as, *rest, style="bold" if name == report.verdict.chosen else "")
     console.print(shown)
+    _models([rung.summary for rung in report.rungs], report.verdict, console)
+    _address(ran, console)
+    for line in report.judged:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     for name, reason in report.verdict.reasons.items():
         console.print(f"  {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _models(summaries: Sequence[Summary], verdict: Verdict, console: Console) -> None:
+    """Rungs × models, and each tuned model against another one prompted; nothing where there is one model."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    if (found := matrix(summaries)) is None:
+        return
+    shown = Table(box=SIMPLE_HEAD, padding=0)
+    for name in ("rung", *found.models):
+        shown.add_column(name, justify="left" if name == "rung" else "right")
+    for rung in found.rungs:
+        shown.add_row(rung, *(cell(found.cells.get((rung, model))) for model in found.models))
+    console.print(shown)
+    for one in contrasts(summaries, verdict):
+        console.print(f"  {told(one)}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _address(ran: Sequence[Summary], console: Console) -> None:
+    """Where answers are lost, a line for each rung that brings passages."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    if not (headings := address.headings(ran)):
+        return
+    shown = Table(title="where answers are lost", title_justify="left", box=SIMPLE_HEAD, padding=0)
+    shown.add_column("rung", no_wrap=True)
+    for heading in headings.values():
+        shown.add_column(heading, justify="right")
+    for name, cells in address.rows(ran):
+        shown.add_row(name, *cells)
+    console.print(shown)
 
 
 def counted(n: int, noun: str) -> str:

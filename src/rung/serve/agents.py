@@ -13,7 +13,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from rung.errors import DataError, MissingExtra, RungError
+from rung.errors import ConfigError, DataError, MissingExtra, RungError
 from rung.serve.offers import Offers
 from rung.serve.refusals import Refusal
 from rung.workspace.keys import Key
@@ -24,6 +24,7 @@ from rung.workspace.workspace import open_workspace
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
+    from rung.approach.approach import Approach
     from rung.types import Answer, Passage
 
 P = ParamSpec("P")
@@ -83,6 +84,7 @@ def serve_agents(folder: Path, user: str, groups: Sequence[str], rung: str) -> N
     offers, key = Offers(folder), Key("mcp", "mcp", user, tuple(groups))
     offers.open()
     try:
+        _answering(offers, key, rung)  # what is wrong with it is said now, not to each agent that asks
         server(offers, key, rung, store).run("stdio")
     finally:
         store.close()
@@ -99,7 +101,7 @@ def server(offers: Offers, key: Key, rung: str, store: Store) -> MCPServer[None]
         """Answer a question from the documents. `model` is a rung such as rag, or the label of an adapter."""
         from rung.approach.approach import answer_all
 
-        (answer,) = (answer for _, answer in answer_all(offers.approach(model, key), [_asked(question)]))
+        (answer,) = (answer for _, answer in answer_all(_answering(offers, key, model), [_asked(question)]))
         told = {"model": model, "made_by": dict(answer.made_by), "passages": [hit.passage.id for hit in answer.hits]}
         note(store, "question", who, told, _kept(offers, {"question": question, "answer": answer.text}))
         return _said(answer, model)
@@ -144,6 +146,15 @@ def _told(tool: Callable[P, T]) -> Callable[P, T]:
             raise ToolError(error.message) from None
 
     return run
+
+
+def _answering(offers: Offers, key: Key, model: str) -> Approach:
+    """What answers under this name. ConfigError, with the names there are, where nothing does."""
+    try:
+        return offers.approach(model, key)
+    except Refusal:
+        known = ", ".join(offer.id for offer in offers.models(key))
+        raise ConfigError(f"there is no model '{model[:100]}' that can answer here", f"there are: {known or 'none'}") from None
 
 
 def _asked(text: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 
 from rung.errors import RungError
 from rung.serve import refusals
@@ -22,13 +20,15 @@ from rung.serve.chat import chat
 from rung.serve.desk import Desk, Handler
 from rung.serve.finding import embed, rerank, search
 from rung.serve.gate import Gate
+from rung.serve.metrics import meter
 from rung.serve.offers import Offers
 from rung.serve.openapi import openapi
+from rung.serve.rating import listed, rate, taken
 from rung.serve.refusals import Refusal
 from rung.serve.responses import respond
+from rung.serve.studio import studio
+from rung.serve.tracing import tracing
 from rung.workspace.store import open_store
-
-STUDIO = "rung.serve.studio"
 
 
 def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[], bool] = lambda: False, *, sync: bool = True) -> Desk:
@@ -40,17 +40,24 @@ def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[
     if opened.knowledge:
         opened.knowledge[0].embedder.embed(["ready"], query=True)  # its weights are read now, not with the first question
     settings = opened.ws.config.serve
-    answers = ThreadPoolExecutor(settings.at_once, "answer")
-    return Desk(offers, store, Gate(settings.at_once, settings.queue), settings, answers, names, draining)
+    answers, gate = ThreadPoolExecutor(settings.at_once, "answer"), Gate(settings.at_once, settings.queue)
+    counted = meter() if settings.metrics else None
+    traced = tracing(opened.ws.config) if settings.traces else None
+    if counted:
+        gate.changed = counted.queued
+    made = Desk(offers, store, gate, settings, answers, names, draining, meter=counted)
+    made.listeners = tuple(one.answered for one in (counted, traced) if one)
+    made.closing = traced.close if traced else made.closing
+    return made
 
 
 def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The application over an open desk; `more` are routes of others, such as the documents that are sent."""
     routes: list[BaseRoute] = [*_api(at, documents=bool(more)), *more]
-    if find_spec(STUDIO):
-        routes.append(_studio(at.offers.folder))
     handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    made = Starlette(routes=routes, exception_handlers=handlers)
+    made.router.default = studio(at)  # behind the API, whose paths refuse a wrong method themselves
+    return made
 
 
 def _api(at: Desk, *, documents: bool) -> list[BaseRoute]:
@@ -78,18 +85,20 @@ def _api(at: Desk, *, documents: bool) -> list[BaseRoute]:
     async def described(request: Request) -> Response:
         return JSONResponse(openapi(documents=documents))
 
+    async def metrics(request: Request) -> Response:
+        await at.key(request, "editor")
+        if at.meter is None:
+            raise Refusal(404, "metrics are off; set metrics = true under [serve]", "not_found")
+        return Response(await at.in_thread(at.meter.shown), media_type="text/plain; version=0.0.4; charset=utf-8")
+
     handlers: list[tuple[str, str, Handler]] = [
         ("GET", "/health", health), ("GET", "/ready", ready), ("GET", "/openapi.json", described), ("GET", "/v1/models", models),
         ("POST", "/v1/chat/completions", partial(chat, at)), ("POST", "/v1/responses", partial(respond, at)),
         ("POST", "/v1/embeddings", partial(embed, at)), ("POST", "/v1/rerank", partial(rerank, at)),
-        ("POST", "/v1/search", partial(search, at)),
+        ("POST", "/v1/search", partial(search, at)), ("POST", "/v1/feedback", partial(rate, at)),
+        ("GET", "/v1/feedback", partial(listed, at)), ("POST", "/v1/feedback/take", partial(taken, at)), ("GET", "/metrics", metrics),
     ]  # fmt: skip
     return [Route(path, at.route(handler), methods=[method]) for method, path, handler in handlers]
-
-
-def _studio(folder: Path) -> Mount:
-    made = import_module(STUDIO).studio(folder)
-    return Mount("/", app=made) if isinstance(made, Starlette) else Mount("/", routes=list(made))
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -48,15 +49,20 @@ async def chat(at: Desk, request: Request) -> Response:
     """The answer at once, or as server-sent events."""
     key = await at.key(request)
     wanted = await sent(request, ChatRequest)
-    pieces = answering(at, key, question(wanted), request)
-    cached = not at.lists_on()
     made = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": wanted.model}
+    pieces = answering(at, key, named(question(wanted), str(made["id"]), request), request)
+    cached = not at.lists_on()
     if not wanted.stream:
         answer = await whole(pieces)
         return JSONResponse(_completion(made, answer, cached=cached))
     first = await begun(pieces)
     with_usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
     return Events(_events(first, pieces, made, with_usage, cached))
+
+
+def named(asked: Question, name: str, request: Request) -> Question:
+    """The question with the id of its answer, and the trace that it belongs to."""
+    return replace(asked, id=name, trace=request.headers.get("traceparent", "")[:100])
 
 
 def question(wanted: ChatRequest) -> Question:

@@ -17,12 +17,16 @@ from starlette.responses import Response
 from rung.config import ServeConfig
 from rung.errors import RungError
 from rung.serve.gate import Gate
+from rung.serve.metrics import Meter
 from rung.serve.offers import Offers
 from rung.serve.refusals import Refusal, refusal_of, response
+from rung.types import Answer
 from rung.workspace.keys import Key, Role, any_key, key_of
 from rung.workspace.store import Store
+from rung.workspace.traffic import Traffic
 
 Handler = Callable[[Request], Awaitable[Response]]
+Listener = Callable[[Traffic, Answer, str], None]  # what is told of each answer, in the thread that gave it; the last is its trace
 Sent = TypeVar("Sent", bound=BaseModel)
 T = TypeVar("T")
 REMEMBERED = 1.0  # seconds for which a key that was looked up is not looked up again
@@ -43,6 +47,9 @@ class Desk:
     draining: Callable[[], bool] = lambda: False
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "serve"))  # for what is no answer
     seen: dict[str, tuple[float, Key | None]] = field(default_factory=dict)
+    listeners: tuple[Listener, ...] = ()
+    meter: Meter | None = None
+    closing: Callable[[], None] = lambda: None  # when the last answer was given
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """What `work` returns; the server goes on meanwhile."""
@@ -89,7 +96,13 @@ class Desk:
             except ClientDisconnect:
                 return Response(status_code=400)
 
-        return told
+        async def counted(request: Request) -> Response:
+            done = await told(request)
+            if self.meter:
+                self.meter.requested(str(getattr(request.scope.get("route"), "path", "")), done.status_code)
+            return done
+
+        return counted
 
 
 def log(error: RungError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ class Gate:
     running: int = 0
     mean: float = 1.0  # seconds of an answer, the latest weigh most
     free: asyncio.Semaphore = field(init=False)
+    changed: Callable[[int, int], None] = lambda running, waiting: None  # told of both counts
 
     def __post_init__(self) -> None:
         self.free = asyncio.Semaphore(self.at_once)
@@ -37,16 +39,19 @@ class Gate:
         else:
             await self.free.acquire()
         self.running += 1
+        self.changed(self.running, self.waiting)
         return time.monotonic()
 
     def leave(self, since: float) -> None:
         """Give the place back."""
         self.running -= 1
+        self.changed(self.running, self.waiting)
         self.mean += 0.1 * (time.monotonic() - since - self.mean)
         self.free.release()
 
     async def _wait(self, left: asyncio.Future[None], seconds: float) -> None:
         self.waiting += 1
+        self.changed(self.running, self.waiting)
         turn = asyncio.ensure_future(self.free.acquire())
         wanted: set[asyncio.Future[Any]] = {turn, left}
         try:
@@ -60,6 +65,7 @@ class Gate:
             raise
         finally:
             self.waiting -= 1
+            self.changed(self.running, self.waiting)
 
 
 def gone() -> Refusal:

@@ -16,8 +16,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rung.approach.ladder import LADDER, SPECIALISTS, rungs_of
-from rung.climb import Parts, approach, named_adapter, unavailable
-from rung.errors import KnowledgeError, RungError
+from rung.errors import KnowledgeError, NoDocuments, RungError
+from rung.parts import Parts, approach, named_adapter, unavailable
 from rung.serve.refusals import Refusal
 from rung.workspace import labels
 from rung.workspace import workspace as w
@@ -96,7 +96,7 @@ class Offers:
             return self.opened
 
     def knowledge(self, key: Key) -> Knowledge | None:
-        """What this key may see of the latest knowledge; None where the project has no documents."""
+        """What this key may see of the latest knowledge; None where the project has no documents, or none yet."""
         opened = self.open()
         whole = self._latest(opened)
         return w.shown(_seen_by(opened.ws, key), whole, key.user) if whole else None
@@ -173,7 +173,7 @@ class Offers:
             return f"no adapter was trained for it; run `rung train --rung {trained}`"
         model = self._following(opened, adapter)() if adapter else opened.base
         models: Mapping[str, tuple[ChatModel, tuple[dict[str, float], ...]]] = dict.fromkeys(("base", "tuned", "raft"), (model, ()))
-        parts = Parts(ws, w.cases(ws), w.examples(ws), knowledge, silent, None, dict(models))
+        parts = Parts(ws, w.cases_so_far(ws), w.examples(ws), knowledge, silent, None, dict(models))
         if reason := "" if labelled and LADDER[rung].source == "nothing" else unavailable(parts, rung):
             return reason
         made = approach(parts, rung, measured=False)
@@ -184,7 +184,7 @@ class Offers:
 
         if opened.knowledge:
             opened.knowledge[0] = current(opened.knowledge[0])
-        return opened.knowledge[0] if opened.knowledge else None
+        return opened.knowledge[0] if opened.knowledge and opened.knowledge[0].state.documents else None
 
 
 def unknown(model: str) -> Refusal:
@@ -197,7 +197,7 @@ def _open(folder: Path, stamp: tuple[int, ...], *, sync: bool) -> Opened:
 
     ws = w.open_workspace(folder)
     w.examples(ws)  # what is wrong with these and with the cases is said now, not to each who asks
-    w.cases(ws)
+    w.cases_so_far(ws)
     base, load = loader(ws, named_adapter(ws))
     documents = ws.config.knowledge.default_folder or ws.config.knowledge.sources
     if documents and sync:
@@ -209,8 +209,8 @@ def _synced(ws: Workspace) -> None:
     """Bring the index up to date. Where that fails, as beside the sync of another server, what is held already is served."""
     try:
         w.sync_knowledge(ws)
-    except KnowledgeError as error:
-        if not w.held_knowledge(ws).state.index:
+    except (KnowledgeError, NoDocuments) as error:
+        if not w.held_knowledge(ws).state.index and isinstance(error, KnowledgeError):
             raise
         print(f"error: {error.message}\nhint: {error.hint}; what is indexed already is served", file=sys.stderr, flush=True)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from rung.serve import shapes
-from rung.serve.schemas import ChatRequest, EmbeddingRequest, RerankRequest, ResponseRequest, SearchRequest
+from rung.serve.schemas import ChatRequest, EmbeddingRequest, FeedbackRequest, RerankRequest, ResponseRequest, SearchRequest, TakeRequest
 
 REF = "#/components/schemas/{model}"
 POSTS: dict[str, tuple[type[BaseModel], shapes.Schema, str]] = {
@@ -19,9 +19,13 @@ POSTS: dict[str, tuple[type[BaseModel], shapes.Schema, str]] = {
     "/v1/embeddings": (EmbeddingRequest, shapes.EMBEDDED, "Vectors by the project's embedder."),
     "/v1/rerank": (RerankRequest, shapes.RANKED, "The documents sent, best first."),
     "/v1/search": (SearchRequest, shapes.FOUND, "The passages that the key may see, best first."),
+    "/v1/feedback": (FeedbackRequest, shapes.RATED, "Say what you think of an answer that you were given."),
+    "/v1/feedback/take": (TakeRequest, shapes.TAKEN, "Make a corrected answer a case or an example; for the role editor."),
 }
 GETS = {
     "/v1/models": (shapes.MODELS, "What can be asked with this key."),
+    "/v1/feedback": (shapes.RATINGS, "What was said of answers; for the role editor."),
+    "/metrics": (shapes.TEXT, "Figures for Prometheus, where they are on; for the role editor."),
     "/health": (shapes.HEALTH, "Whether the process lives."),
     "/ready": (shapes.READY, "Whether it can answer."),
     "/openapi.json": ({"type": "object"}, "This document."),
@@ -49,7 +53,8 @@ def openapi(*, documents: bool = False) -> dict[str, Any]:
     """The document, OpenAPI 3.1; with the routes that take documents where the project has them."""
     _, defined = models_json_schema([(form, "validation") for form, _, _ in POSTS.values()], ref_template=REF)
     paths: dict[str, Any] = {path: {"get": _get(path, shape, what)} for path, (shape, what) in GETS.items()}
-    paths |= {path: {"post": _post(form, shape, what)} for path, (form, shape, what) in POSTS.items()}
+    for path, (form, shape, what) in POSTS.items():
+        paths.setdefault(path, {})["post"] = _post(form, shape, what)
     paths |= _documents() if documents else {}
     key = {"type": "http", "scheme": "bearer"}
     return {
@@ -63,8 +68,11 @@ def openapi(*, documents: bool = False) -> dict[str, Any]:
 
 
 def _get(path: str, shape: shapes.Schema, what: str) -> dict[str, Any]:
-    statuses = (503,) if path in PUBLIC else (401, 403, 503)
-    return {"summary": what, "responses": _responses(shape, *statuses), **({"security": []} if path in PUBLIC else {})}
+    statuses = (503,) if path in PUBLIC else (401, 403, 404, 503)
+    done = _responses(shape, *statuses)
+    if path == "/metrics":
+        done["200"]["content"] = {"text/plain": {"schema": shape}}
+    return {"summary": what, "responses": done, **({"security": []} if path in PUBLIC else {})}
 
 
 def _post(form: type[BaseModel], shape: shapes.Schema, what: str) -> dict[str, Any]:

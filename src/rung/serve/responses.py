@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rung.serve import refusals, told
-from rung.serve.chat import Events, begun, event, question, spoken, text_of, whole
+from rung.serve.chat import Events, begun, event, named, question, spoken, text_of, whole
 from rung.serve.desk import Desk, misread, sent
 from rung.serve.refusals import Refusal
 from rung.serve.running import Piece, Question, answering
@@ -29,9 +29,9 @@ async def respond(at: Desk, request: Request) -> Response:
     wanted = await sent(request, ResponseRequest)
     if wanted.previous_response_id:
         raise Refusal(400, "responses are not kept here; send what came before as input", "unsupported", "previous_response_id")
-    pieces = answering(at, key, asked(wanted), request)
-    cached = not at.lists_on()
     made = _made(wanted)
+    pieces = answering(at, key, named(asked(wanted), made["id"], request), request)
+    cached = not at.lists_on()
     if not wanted.stream:
         return JSONResponse(_done(made, await whole(pieces), cached=cached))
     first = await begun(pieces)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from contextvars import copy_context
@@ -28,6 +29,7 @@ from rung.types import Answer, ChatModel, Message, Messages, Reply, Settings
 from rung.workspace import workspace as w
 from rung.workspace.keys import Key, Over, admitted, spend
 from rung.workspace.store import Run
+from rung.workspace.traffic import figures, keep
 from rung.workspace.trail import append
 
 Piece = str | Answer
@@ -44,6 +46,8 @@ class Question:
     system: str = ""  # the client's own instructions, which follow the project's
     settings: dict[str, Any] = field(default_factory=dict)
     form: Form = PLAIN
+    id: str = field(default_factory=lambda: f"answer-{uuid.uuid4().hex}")  # under which feedback finds the answer
+    trace: str = ""  # the caller's own trace, as the header traceparent tells it
 
 
 @dataclass
@@ -235,19 +239,28 @@ def noted(at: Desk, key: Key, asked: Question, answer: Answer, ended: str, start
         "passages": [hit.passage.id for hit in answer.hits],
         "tokens": [answer.usage.prompt, answer.usage.completion, answer.usage.cached],
         "seconds": round(time.time() - started, 3),
+        "id": asked.id,
     }
     said = {"question": asked.text, "history": list(asked.history), "system": asked.system, "answer": answer.text}
-    documents = sorted({hit.passage.document for hit in answer.hits})
+    said |= {"searched_for": answer.query} if answer.query else {}
+    documents = list(dict.fromkeys(hit.passage.document for hit in answer.hits))  # the best one first
     content = {**said, "documents": documents} if at.settings.audit == "text" else None
     told |= {} if content else {name: hashlib.sha256(str(said[name]).encode()).hexdigest() for name in ("question", "answer")}
-    opened = at.offers.opened or at.offers.open()
-    money = cost(answer.usage, seconds(answer), w.prices(opened.ws))
+    ws = (at.offers.opened or at.offers.open()).ws
+    money = cost(answer.usage, seconds(answer), w.prices(ws))
+    row = figures(
+        answer, id=asked.id, entry=0, at=started, who=who(key), model=asked.model, ended=ended, seconds=time.time() - started, money=money,
+        refusal=ws.config.answer.refusal,
+    )  # fmt: skip
 
     def work(run: Run) -> None:
-        append(run, "question", who(key), told, content)
+        entry = append(run, "question", who(key), told, content)
+        keep(run, replace(row, entry=entry.number))
         spend(run, key, answer.usage.prompt + answer.usage.completion, money, started)
 
     at.store.write(work)
+    for tell in at.listeners:
+        tell(row, answer, asked.trace)
 
 
 def who(key: Key) -> str:

@@ -200,3 +200,20 @@ class SearchRequest(Form):
     query: Annotated[Text, Field(min_length=1)]
     max_num_results: Annotated[int, Field(ge=1, le=100)] | None = None
     where: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=20)] = []
+
+
+class FeedbackRequest(Form):
+    """POST /v1/feedback."""
+
+    answer: Annotated[str, Field(min_length=1, max_length=200, description="the id that came with the answer")]
+    thumb: Literal["up", "down"] | None = None
+    correction: Text | None = None
+    reason: Text | None = None
+
+
+class TakeRequest(Form):
+    """POST /v1/feedback/take."""
+
+    answer: Annotated[str, Field(min_length=1, max_length=200)]
+    to: Annotated[Literal["case", "example"], Field(alias="as")]
+    question: Text | None = None

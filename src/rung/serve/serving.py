@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from socket import socket
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,7 @@ def _answer(folder: Path, host: str, opened: socket, drain: float, *, say: bool)
     finally:
         if syncing:
             syncing.stop()
+        at.closing()
         at.store.close()
         opened.close()
 
@@ -109,10 +111,19 @@ def _documents(folder: Path, at: Desk) -> tuple[Syncing | None, list[BaseRoute]]
 
 def _supervise(folder: Path, host: str, workers: int, opened: socket) -> None:
     """Processes on one socket; one that dies is started again, and SIGTERM and Ctrl-C end them all in order."""
-    sync_knowledge(open_workspace(folder))  # once, not by each process
+    ws = open_workspace(folder)
+    sync_knowledge(ws)  # once, not by each process
+    with TemporaryDirectory(prefix="rung-metrics-") as meeting:
+        _together(folder, host, workers, opened, meeting if ws.config.serve.metrics else "")
+
+
+def _together(folder: Path, host: str, workers: int, opened: socket, meeting: str) -> None:
+    """`meeting` is the folder in which the processes add up their figures; "" where there are none."""
+    from rung.serve import metrics
+
     opened.set_inheritable(True)
     command = [sys.executable, "-m", "rung", "serve", str(folder), "--host", host]
-    environment = {**os.environ, SOCKET: str(opened.fileno())}
+    environment = {**os.environ, SOCKET: str(opened.fileno()), **({metrics.FOLDER: meeting} if meeting else {})}
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, env=environment, pass_fds=[opened.fileno()], start_new_session=True)
@@ -130,17 +141,23 @@ def _supervise(folder: Path, host: str, workers: int, opened: socket) -> None:
         signal.signal(number, end)
     running += [start() for _ in range(workers)]
     print(f"serving on {url(host, opened)}", flush=True)
-    _watch(running, start, lambda: ending)
+    _watch(running, start, lambda: ending, lambda process: metrics.ended(process, meeting))
     opened.close()
 
 
-def _watch(running: list[subprocess.Popen[bytes]], start: Callable[[], subprocess.Popen[bytes]], ending: Callable[[], bool]) -> None:
+def _watch(
+    running: list[subprocess.Popen[bytes]],
+    start: Callable[[], subprocess.Popen[bytes]],
+    ending: Callable[[], bool],
+    ended: Callable[[int], None],
+) -> None:
     """Until all have ended; one that ended with a refusal of the project would do so again, so it ends the rest."""
     while running:
         for one in list(running):
             with suppress(subprocess.TimeoutExpired):
                 code = one.wait(0.2)
                 running.remove(one)
+                ended(one.pid)
                 if code == 2 and not ending():
                     for other in running:
                         other.send_signal(signal.SIGTERM)

@@ -108,6 +108,9 @@ MODELS = made(
     object=exactly("list"),
     data=many(made(id=TEXT, object=exactly("model"), created=COUNT, owned_by=exactly("rung"), rung=TEXT, adapter=maybe(TEXT))),
 )
+RATED = made(object=exactly("feedback"), id=COUNT, answer=TEXT, created=COUNT)
+RATINGS = made(object=exactly("list"), data=many({"type": "object", "required": ["model", "question", "said", "taken"]}))
+TAKEN: Schema = {"type": "object", "required": ["object", "id", "question"], "properties": {"object": {"enum": ["case", "example"]}}}
 HEALTH = made(status=exactly("ok"))
 READY = made(status=exactly("ready"), running=COUNT, waiting=COUNT)
 ACCEPTED = made(document=TEXT, version=TEXT, status={"enum": ["accepted", "unchanged"]})

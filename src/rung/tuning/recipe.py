@@ -117,7 +117,7 @@ def _trained(state: State, training: Sequence[Row], validation: Sequence[Row], h
     started = time.perf_counter()
     now = mean_loss(state, sample, heard.say), mean_loss(state, held_rows, heard.say)
     before = state.before = state.before or now  # a training that goes on has learned since it began, not since it went on
-    estimate = _estimate(state, rows, (time.perf_counter() - started) / sum(len(row.ids) for row in (*sample, *held_rows)), heard.say)
+    estimate = expected(state, rows, (time.perf_counter() - started) / sum(len(row.ids) for row in (*sample, *held_rows)), heard.say)
     started = time.perf_counter()
     run(state, rows, held_rows, heard.progress, heard.say, heard.watch)
     seconds = time.perf_counter() - started
@@ -140,8 +140,11 @@ def _trained(state: State, training: Sequence[Row], validation: Sequence[Row], h
     }
 
 
-def _estimate(state: State, rows: Sequence[Encoded], per_token: float, say: Say) -> dict[str, float]:
-    """Say before it starts what it will take; where that is more than there is, begin with smaller pieces."""
+def expected(state: State, rows: Sequence[Encoded], per_token: float, say: Say) -> dict[str, float]:
+    """Say before it starts what it will take, in steps, seconds and bytes; where that is more than there is, begin with smaller pieces.
+
+    `per_token` are the seconds that a forward pass took for a token. Empty where nothing is left to do.
+    """
     plan = planned(rows, state.recipe)[state.step :]
     if not plan:
         return {}

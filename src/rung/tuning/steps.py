@@ -41,6 +41,8 @@ def run(
             state.log(line)
             if "val_loss" in line:
                 state.save()
+                if state.model.device.type == "cpu":
+                    freed("cpu")  # batches of many lengths leave holes in the C library's heap, which else grows with every step
                 say(_told(line, len(plan), (time.perf_counter() - begun) / (state.step - first)))
             watch(line)
             progress(len(plan) if state.stopped else state.step, len(plan))

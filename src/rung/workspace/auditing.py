@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -46,17 +46,28 @@ def audit_examples(
 
 
 def audit_rows(
-    ws: Workspace, examples: Sequence[Case], made: Sequence[Row], validation: Sequence[Row], progress: Progress = silent
+    ws: Workspace,
+    examples: Sequence[Case],
+    made: Sequence[Row],
+    validation: Sequence[Row],
+    progress: Progress = silent,
+    *,
+    bare: bool = False,
 ) -> Audit:
-    """The audit of rows that are about to be trained on. TuningError where a finding stops it."""
+    """The audit of rows that are about to be trained on, `bare` through no chat template. TuningError where a finding stops it."""
     from rung.tuning.audit.audit import refuse
 
     _, places, found = read_examples(ws)
     cases = [] if ws.part else w.cases(ws)  # what is kept apart, such as freshness, teaches held-out questions on purpose
     about = About(cases, places, found, {}, frozenset(row.id for row in validation))
-    done = _audit(ws, examples, made, about, "", progress)
+    done = _audit(ws, examples, made, about, "", progress, bare=bare)
     refuse(done, f"`rung check {ws.folder}`")
     return done
+
+
+def audit_labelled(ws: Workspace, examples: Sequence[Case], made: Sequence[Row], progress: Progress) -> Callable[[Sequence[Row]], Audit]:
+    """The audit of a specialist's rows, for whoever knows which of them are set aside. They go through no chat template."""
+    return lambda validation: audit_rows(ws, examples, made, validation, progress, bare=True)
 
 
 def keep_audit(done: Audit, path: Path) -> None:
@@ -116,13 +127,15 @@ def _set_aside(ws: Workspace, made: Sequence[Row]) -> tuple[frozenset[str], list
         return frozenset(), [finding("no-validation", "stop", error.message, error.hint)]
 
 
-def _audit(ws: Workspace, examples: Sequence[Case], made: Sequence[Row], about: About, show: str, progress: Progress) -> Audit:
+def _audit(
+    ws: Workspace, examples: Sequence[Case], made: Sequence[Row], about: About, show: str, progress: Progress, *, bare: bool = False
+) -> Audit:
     from rung.tuning.audit.audit import audit
     from rung.tuning.audit.material import Material
 
     settings = ws.config.tuning
     _check_kinds(settings.allow, "[tuning] allow")
-    tokenizer, window = _tokenizer(ws) if made else (None, 0)
+    tokenizer, window = _tokenizer(ws) if made and not bare else (None, 0)
     material = Material(
         examples,
         made,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import ModelError, TuningError
 from rung.workspace import workspace as w
+from rung.workspace.auditing import keep_audit
+from rung.workspace.training import audited as audit_of
 from rung.workspace.training import writing
 from rung.workspace.workspace import Progress, Workspace
 
 if TYPE_CHECKING:
     from rung.models.extracting import Extractor
+    from rung.tuning.audit.finding import Audit
     from rung.tuning.extractor import Solved
     from rung.tuning.rows import Row
 
@@ -47,8 +50,11 @@ def schema_of(ws: Workspace) -> dict[str, Any]:
     return schema
 
 
-def trained(ws: Workspace, made: Sequence[Row], progress: Progress) -> Path:
-    """The folder of the extractor tuned on these rows, trained if it isn't there. TuningError where nothing can be learned."""
+def trained(ws: Workspace, made: Sequence[Row], progress: Progress, audited: Callable[[Sequence[Row]], Audit]) -> Path:
+    """The folder of the extractor tuned on these rows, trained if it isn't there. TuningError where nothing can be learned.
+
+    `audited` audits the rows, told which are set aside; it is asked before a training alone.
+    """
     from rung.models.reading import HOME
     from rung.tuning.adapters import find, lineage, store
     from rung.tuning.extractor import RECIPE, train_extractor
@@ -65,6 +71,7 @@ def trained(ws: Workspace, made: Sequence[Row], progress: Progress) -> Path:
     ready = find(home, name)
     if ready:
         return ready
+    done = audited(validation)
     with writing(home):
         work = home / f"{name}.tmp"
         work.mkdir(exist_ok=True)
@@ -74,7 +81,9 @@ def trained(ws: Workspace, made: Sequence[Row], progress: Progress) -> Path:
         for checkpoint in work.glob("*.pt"):
             checkpoint.unlink()
         files = {"specialist.json": {"scores": scores(extractor, settle)}, "rows.json": lineage(training, validation, {})}
-        return store(work, home, name, files)
+        folder = store(work, home, name, files)
+        keep_audit(done, audit_of(folder))
+    return folder
 
 
 def _step(kept: Path, progress: Progress, step: int, steps: int, loss: float) -> None:

@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import DataError
+from rung.models.folder import BLOCKED as STONE
 from rung.tuning.adapters import block, finished
-from rung.workspace import adapter_store, labels
+from rung.workspace import adapter_store, jobs, labels
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import catalogue, moves, redact, standing
+from rung.workspace.catalogue import catalogue, redact
 from rung.workspace.ignoring import ignore, ignored
+from rung.workspace.retraining import retrained
 from rung.workspace.store import open_store
-from rung.workspace.to_forget import Plan, Request, held, journal, lies, logs, plan, states
+from rung.workspace.to_forget import Plan, Request, certificate, held, journal, lies, logs, plan, specialists, states
 from rung.workspace.traces import Rows, Sought, drop_rows, folded, mentions, raw_mentions, rows_of, rows_with
 from rung.workspace.trail import entries, erase, names
 from rung.workspace.workspace import Progress, Workspace, silent
@@ -50,8 +52,8 @@ class Certificate:
     logs: tuple[str, ...]
     blocked: tuple[str, ...]
     exports: tuple[str, ...]
-    embedders: tuple[str, ...]
-    retrained: dict[str, str]  # blocked adapter → its successor
+    specialists: dict[str, str]  # folder below .rung → its kind; emptied
+    retrained: dict[str, str]  # what learned from it → its successor
     checked: dict[str, int]  # what was looked for → how often it was found
     passed: bool
     file: str = ""
@@ -60,12 +62,10 @@ class Certificate:
         """For people."""
         rows = sum(len(one.rows) for one in self.rows)
         found = [f"gone: {len(self.documents)} documents, {rows} rows, {len(self.runs)} runs, {len(self.logs)} logs"]
-        found += [
-            f"  blocked: adapter {name}" + (f", trained again as {self.retrained[name]}" if name in self.retrained else "")
-            for name in self.blocked
-        ]
+        again = {name: f", trained again as {successor}" for name, successor in self.retrained.items()}
+        found += [f"  blocked: adapter {name}{again.get(name, '')}" for name in self.blocked]
+        found += [f"  emptied and blocked: {kind} {name}{again.get(name, '')}" for name, kind in self.specialists.items()]
         found += [f"  put aside: export {name}{BLOCKED}; copies made elsewhere are yours to delete" for name in self.exports]
-        found += [f"  deleted: embedder {name}; `rung train --embedder` makes another" for name in self.embedders]
         return [*found, *(f"  checked: {what}: {count} found" for what, count in self.checked.items())]
 
 
@@ -84,9 +84,12 @@ def forget(ws: Workspace, asked: Request, progress: Progress = silent) -> Certif
     for number, step in enumerate(steps, 1):
         step(ws, asked, whole)
         progress("forget", number, len(steps))
+    shutil.rmtree(ws.home / "uploads", ignore_errors=True)  # what waits there to be imported is nobody's yet, and may hold it
+    if asked.subject:  # last, as a job that was killed before is taken up by its words
+        jobs.redact(ws.home, Sought(frozenset(), asked.subject).said_in, f"forgotten (request {asked.id})")
     made = _certify(ws, asked, whole)
     if asked.retrain:
-        made = replace(made, retrained={**made.retrained, **_retrain(ws, whole, progress)})
+        made = replace(made, retrained={**made.retrained, **retrained(ws, whole.adapters, made.specialists, made.retrained, progress)})
         _write(Path(made.file), made)
     return made
 
@@ -97,13 +100,26 @@ def _bar_return(ws: Workspace, asked: Request, whole: Plan) -> None:
 
 
 def _block(ws: Workspace, asked: Request, whole: Plan) -> None:
+    """Adapters stay as they are, to be looked at; specialists hold vectors and words of their rows, and are emptied."""
+    why = f"it learned from what was forgotten (request {asked.id})"
     for folder in finished(labels.adapters_home(ws)):
         if folder.name in whole.adapters and not labels.blocked(folder):
-            block(folder, f"it learned from what was forgotten (request {asked.id})")
+            block(folder, why)
             adapter_store.put(ws, folder)
+    for name in whole.specialists:
+        block(ws.home / name, why)
+        _empty(ws.home / name)
     for name in whole.exports:
         if Path(name).exists():
             os.replace(name, f"{name}{BLOCKED}")
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != STONE:
+            path.unlink()
 
 
 def _delete_sources(ws: Workspace, asked: Request, whole: Plan) -> None:
@@ -176,37 +192,18 @@ def _in_trail(ws: Workspace, sought: Sought) -> int:
 
 
 def _clean_models(ws: Workspace, asked: Request, whole: Plan) -> None:
-    """Trainings that were not finished hold gradients of nobody knows which rows."""
-    for name in whole.embedders:
-        shutil.rmtree(ws.home / "embedders" / name, ignore_errors=True)
+    """Trainings that were not finished hold gradients of nobody knows which rows; audits show a row in its words."""
     if whole.documents or whole.row_ids:
-        for pattern in ("adapters/*.partial", "adapters/*.tmp", "embedders/*.partial"):
-            for path in ws.home.glob(pattern):
+        for kind in ("adapters", "specialists", "embedders"):
+            for path in (*ws.home.glob(f"{kind}/*.partial"), *ws.home.glob(f"{kind}/*.tmp")):
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _retrain(ws: Workspace, whole: Plan, progress: Progress) -> dict[str, str]:
-    """An adapter for each that was blocked, by the configuration of now; labels that stood on one move to its successor."""
-    from rung.workspace.training import train_adapter
-
-    made: dict[str, str] = {}
-    kept = {folder.name: folder for folder in finished(labels.adapters_home(ws))}
-    for name in whole.adapters:
-        raft = labels.trained_rung(kept[name]) == "raft"
-        synced = w.sync_knowledge(ws, progress) if raft or ws.config.access.on else None
-        folder, _ = train_adapter(ws, w.examples(ws), synced[0] if synced else None, progress, raft=raft)
-        made[name] = folder.name
-        for label in {one.label for one in moves(catalogue(ws))}:
-            stood = standing(catalogue(ws), label)
-            if stood and stood.adapter == name:
-                why = "trained again without what was forgotten"
-                labels.moved(ws, stood, label, folder, "retrain", stood.rung, why)
-    return made
+        for path in (*ws.home.glob("*/*.audit.json"), *ws.home.glob("runs/*/*/audit.json")):
+            path.unlink(missing_ok=True)
 
 
 def _certify(ws: Workspace, asked: Request, whole: Plan) -> Certificate:
     """Look for everything once more, write down what was found, and delete the plan, which holds words."""
-    sought, file = Sought(frozenset(whole.documents), asked.subject), ws.home / "forget" / asked.id / "certificate.json"
+    sought, file = Sought(frozenset(whole.documents), asked.subject), certificate(ws, asked)
     knowledge = held(ws)
     still = [path for path, _, text in states(knowledge) if path in whole.documents or sought.said_in(text)]
     checked = {
@@ -221,11 +218,12 @@ def _certify(ws: Workspace, asked: Request, whole: Plan) -> Certificate:
         "adapters that learned from it and are not blocked": sum(
             not labels.blocked(folder) for folder in finished(labels.adapters_home(ws)) if folder.name in whole.adapters
         ),
+        "specialists that learned from it and hold anything": len(specialists(ws, whole.documents, whole.row_ids)),
     }
     subject = hashlib.sha256(folded(asked.subject).encode()).hexdigest() if asked.subject else ""
     made = Certificate(
         asked.id, time.time(), {_plain(path, sought): digest for path, digest in whole.documents.items()}, subject, whole.rows, whole.runs,
-        whole.logs, whole.adapters, whole.exports, whole.embedders, {}, checked, not any(checked.values()), str(file),
+        whole.logs, whole.adapters, whole.exports, whole.specialists, {}, checked, not any(checked.values()), str(file),
     )  # fmt: skip
     made = _with_earlier(made, file)
     _write(file, made)
@@ -242,10 +240,11 @@ def _with_earlier(made: Certificate, file: Path) -> Certificate:
         return made
     earlier: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     rows = tuple(Rows(one["file"], tuple((number, digest) for number, digest in one["rows"])) for one in earlier["rows"])
-    names = ("runs", "logs", "blocked", "exports", "embedders")
+    names = ("runs", "logs", "blocked", "exports")
     both: dict[str, Any] = {name: tuple(dict.fromkeys((*earlier[name], *getattr(made, name)))) for name in names}
     documents = {**made.documents, **{path: digest for path, digest in earlier["documents"].items() if digest}}
-    return replace(made, rows=(*rows, *made.rows), documents=documents, retrained=earlier["retrained"], **both)
+    emptied = {**earlier["specialists"], **made.specialists}
+    return replace(made, rows=(*rows, *made.rows), documents=documents, specialists=emptied, retrained=earlier["retrained"], **both)
 
 
 def _searched(knowledge: Knowledge | None, probes: Sequence[str], whole: Plan) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -20,6 +21,7 @@ from rung.types import Json
 from rung.workspace import adapter_store
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import Move, catalogue, move, moves, standing
+from rung.workspace.jobs import WHO
 from rung.workspace.store import open_store
 from rung.workspace.trail import note
 from rung.workspace.workspace import Workspace
@@ -166,7 +168,9 @@ def check_label(label: str) -> None:
 
 
 def who() -> str:
-    """The user who runs this, for the history."""
+    """The user who runs this, or on whose behalf a job does, for the history."""
+    if named := os.environ.get(WHO):
+        return named
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container may have users without names

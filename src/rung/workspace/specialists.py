@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, TuningError
+from rung.models.folder import refuse_blocked
 from rung.types import Case
 from rung.workspace import extractors
 from rung.workspace import workspace as w
+from rung.workspace.auditing import audit_labelled, keep_audit
 from rung.workspace.privacy import remote
+from rung.workspace.training import audited as audit_of
 from rung.workspace.training import writing
 from rung.workspace.workspace import Progress, Workspace
 
 if TYPE_CHECKING:
     from rung.approach.specialist import Specialist
     from rung.knowledge.knowledge import Knowledge
+    from rung.tuning.audit.finding import Audit
     from rung.tuning.rows import Row
     from rung.tuning.specialist import SpecialistRecipe
     from rung.types import ChatModel, Embedder
@@ -33,19 +37,29 @@ Losses = tuple[dict[str, float], ...]
 
 def specialist(
     ws: Workspace, kind: str, examples: Sequence[Case], knowledge: Knowledge | None, progress: Progress
-) -> tuple[ChatModel, Losses]:
-    """The `knn`, `encoder` or `extractor` of the project, made if it isn't there, and its loss curve."""
+) -> tuple[ChatModel, Losses, Path]:
+    """The `knn`, `encoder` or `extractor` of the project, made if it isn't there, its loss curve and its folder."""
     from rung.measure.record import lines_of
     from rung.models import load
 
-    made, home, other = _rows(ws, examples, knowledge), ws.home / "specialists", ws.config.project.other
-    if kind == "extractor":
-        folder = extractors.trained(ws, made, progress)
-        return load(f"extractor:{folder}"), _losses(lines_of(folder / "loss.jsonl"))
+    folder, other = folder_of(ws, kind, examples, knowledge, progress), ws.config.project.other
     if kind == "knn":
-        return neighbours(home, encoder(ws), made, ws.config.specialist.k, progress), ()
-    folder = trained(home, encoder(ws), made, recipe(ws), other, progress)
-    return open_specialist(folder, other, ws.config.specialist.threshold), _losses(lines_of(folder / "loss.jsonl"))
+        return open_neighbours(folder, encoder(ws), ws.config.specialist.k), (), folder
+    losses = _losses(lines_of(folder / "loss.jsonl"))
+    if kind == "extractor":
+        return load(f"extractor:{folder}"), losses, folder
+    return open_specialist(folder, other, ws.config.specialist.threshold), losses, folder
+
+
+def folder_of(ws: Workspace, kind: str, examples: Sequence[Case], knowledge: Knowledge | None, progress: Progress) -> Path:
+    """The folder of the project's `knn`, `encoder` or `extractor`, made if it isn't there; its rows are audited before a training."""
+    ready, home = _rows(ws, examples, knowledge), ws.home / "specialists"
+    if kind == "knn":
+        return neighbours(home, encoder(ws), ready.rows, progress)
+    audited = audit_labelled(ws, ready.solved, ready.made, progress)
+    if kind == "extractor":
+        return extractors.trained(ws, ready.rows, progress, audited)
+    return trained(home, encoder(ws), ready.rows, recipe(ws), ws.config.project.other, progress, audited)
 
 
 def _losses(lines: Iterable[dict[str, Any]]) -> Losses:
@@ -61,15 +75,20 @@ def train_specialist(ws: Workspace, progress: Progress) -> tuple[Path, dict[str,
         sentence = "a specialist names labels or fills fields, and this project's task is not classify or extract"
         raise ConfigError(sentence, 'set task = "classify" under [project]')
     synced = w.sync_knowledge(ws, progress) if ws.config.access.on else None
-    made = _rows(ws, w.examples(ws), synced[0] if synced else None)
-    if task == "extract":
-        folder = extractors.trained(ws, made, progress)
-    else:
-        folder = trained(ws.home / "specialists", encoder(ws), made, recipe(ws), ws.config.project.other, progress)
+    folder = folder_of(ws, "extractor" if task == "extract" else "encoder", w.examples(ws), synced[0] if synced else None, progress)
     return folder, json.loads((folder / "specialist.json").read_text(encoding="utf-8"))
 
 
-def _rows(ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None) -> list[Row]:
+@dataclass(frozen=True)
+class Ready:
+    """What is learned from: the examples that may be told, their rows, and what is left of these after cleaning."""
+
+    solved: list[Case]
+    made: list[Row]
+    rows: list[Row]
+
+
+def _rows(ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None) -> Ready:
     """The questions as they will be asked, with their labels. ConfigError where `other` is no label."""
     from rung.approach.prompt import BARE
     from rung.tuning.audit.personal import cleaned
@@ -79,10 +98,12 @@ def _rows(ws: Workspace, examples: Sequence[Case], knowledge: Knowledge | None) 
     if other and other not in w.labels(ws):
         raise ConfigError(f"other is '{other}', which is no label of {ws.config.project.labels}", "add it to the labels, or mend the name")
     public = w.shown(ws, knowledge, "") if knowledge else None
-    made = cleaned(rows(w.told(ws, public, examples), BARE, no_context), ws.config.tuning.personal_data)
-    if not made:
+    solved = w.told(ws, public, examples)
+    made = rows(solved, BARE, no_context)
+    kept = cleaned(made, ws.config.tuning.personal_data)
+    if not kept:
         raise TuningError("the project has no solved examples to learn from", 'add examples = "examples.jsonl" under [project]')
-    return made
+    return Ready(solved, made, kept)
 
 
 def recipe(ws: Workspace) -> SpecialistRecipe:
@@ -107,10 +128,21 @@ def encoder(ws: Workspace) -> Embedder:
     return load(w.located(ws, spec))
 
 
-def trained(home: Path, plain: Embedder, made: Sequence[Row], recipe: SpecialistRecipe, other: str, progress: Progress) -> Path:
-    """The folder of the encoder tuned on these rows. Rows that carry the label `other` teach no label and set the threshold."""
+def trained(
+    home: Path,
+    plain: Embedder,
+    made: Sequence[Row],
+    recipe: SpecialistRecipe,
+    other: str,
+    progress: Progress,
+    audited: Callable[[Sequence[Row]], Audit] | None = None,
+) -> Path:
+    """The folder of the encoder tuned on these rows. Rows that carry the label `other` teach no label and set the threshold.
+
+    `audited` audits the rows, told which are set aside; it is asked before a training alone.
+    """
     from rung.tuning.adapters import find
-    from rung.tuning.specialist import label_of, specialist_name, train_specialist
+    from rung.tuning.specialist import folded, label_of, specialist_name, train_specialist
 
     base = getattr(plain, "folder", None)
     if not isinstance(base, Path):
@@ -122,8 +154,13 @@ def trained(home: Path, plain: Embedder, made: Sequence[Row], recipe: Specialist
     ready = find(home, specialist_name(recipe, base_id, training, others))
     if ready:
         return ready
+    folds = folded(training, recipe) if audited else {}
+    done = audited([row for row in training if folds[row.id] == 0]) if audited else None  # as far as one member sees
     with writing(home):
-        return train_specialist(base, base_id, training, others, recipe, home, partial(progress, "train encoder"))
+        folder = train_specialist(base, base_id, training, others, recipe, home, partial(progress, "train encoder"))
+        if done:
+            keep_audit(done, audit_of(folder))
+    return folder
 
 
 def _refuse_other_kinds(base: Path) -> None:
@@ -142,6 +179,7 @@ def open_specialist(folder: Path, other: str = "", threshold: float | None = Non
     from rung.approach.specialist import UNSURE, Specialist, linear
     from rung.knowledge.embedders import minilm
 
+    refuse_blocked(folder, "encoder", "train another with rung train --specialist")
     told = json.loads((folder / "specialist.json").read_text(encoding="utf-8"))
     sums = json.loads((folder / "sums.json").read_text(encoding="utf-8"))
     limit = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["tokens"]
@@ -154,30 +192,39 @@ def open_specialist(folder: Path, other: str = "", threshold: float | None = Non
     return Specialist(_name(f"encoder-{folder.name}", plain.id, cut, said), tuple(told["labels"]), shares, cut, said)
 
 
-def neighbours(home: Path, plain: Embedder, made: Sequence[Row], k: int, progress: Progress) -> Specialist:
-    """The k nearest examples vote; their vectors are kept, so that they are computed once."""
-    from safetensors.numpy import load_file, save_file
+def neighbours(home: Path, plain: Embedder, made: Sequence[Row], progress: Progress) -> Path:
+    """The folder that keeps the examples' vectors and labels, so that they are computed once."""
+    from safetensors.numpy import save_file
 
-    from rung.approach.specialist import Specialist, nearest_labels
     from rung.tuning.adapters import find, lineage, store
     from rung.tuning.specialist import label_of, text_of
 
-    name = _name("knn", plain.id, [[row.id, row.hash] for row in made]).removeprefix("knn-")
-    labels = sorted({label_of(row) for row in made})
-    folder = find(home, name)
-    if folder is None:
-        with writing(home):
-            work = home / f"{name}.tmp"
-            work.mkdir(exist_ok=True)
-            parts = []
-            for at in range(0, len(made), 256):
-                parts.append(plain.embed([text_of(row) for row in made[at : at + 256]], query=True))
-                progress("embed examples", min(len(made), at + 256), len(made))
-            save_file({str(number): part for number, part in enumerate(parts)}, work / "vectors.safetensors")
-            folder = store(work, home, name, {"specialist.json": {"encoder": plain.id}, "rows.json": lineage(made, (), {})})
-    vectors = _stacked(load_file(folder / "vectors.safetensors"))
-    shares = nearest_labels(plain, vectors, [labels.index(label_of(row)) for row in made], len(labels), k)
-    return Specialist(_name(f"knn-{name}", k), tuple(labels), shares)
+    name = _name("knn", 2, plain.id, [[row.id, row.hash] for row in made]).removeprefix("knn-")
+    if ready := find(home, name):
+        return ready
+    with writing(home):
+        work = home / f"{name}.tmp"
+        work.mkdir(exist_ok=True)
+        parts = []
+        for at in range(0, len(made), 256):
+            parts.append(plain.embed([text_of(row) for row in made[at : at + 256]], query=True))
+            progress("embed examples", min(len(made), at + 256), len(made))
+        save_file({str(number): part for number, part in enumerate(parts)}, work / "vectors.safetensors")
+        told = {"encoder": plain.id, "labels": [label_of(row) for row in made]}
+        return store(work, home, name, {"specialist.json": told, "rows.json": lineage(made, (), {})})
+
+
+def open_neighbours(folder: Path, plain: Embedder, k: int) -> Specialist:
+    """The k nearest examples vote."""
+    from safetensors.numpy import load_file
+
+    from rung.approach.specialist import Specialist, nearest_labels
+
+    refuse_blocked(folder, "kNN", "ask again: it is made anew")
+    said = json.loads((folder / "specialist.json").read_text(encoding="utf-8"))["labels"]
+    labels = sorted(set(said))
+    shares = nearest_labels(plain, _stacked(load_file(folder / "vectors.safetensors")), [labels.index(one) for one in said], len(labels), k)
+    return Specialist(_name(f"knn-{folder.name}", k), tuple(labels), shares)
 
 
 def _stacked(parts: dict[str, Any]) -> Any:

@@ -28,6 +28,22 @@ MIGRATIONS = {  # applied in this order, each once; add below, change none
     "money DOUBLE PRECISION NOT NULL, PRIMARY KEY (key, period))",
     "trail": "CREATE TABLE trail (number BIGINT PRIMARY KEY, at DOUBLE PRECISION NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL, "
     "told TEXT NOT NULL, content TEXT, sealed TEXT NOT NULL, before TEXT NOT NULL, hash TEXT NOT NULL)",
+    "studio people": "CREATE TABLE people (name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL)",
+    "studio sessions": "CREATE TABLE sessions (token TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, csrf TEXT NOT NULL, "
+    "local BIGINT NOT NULL, until DOUBLE PRECISION NOT NULL)",
+    "studio logins": "CREATE TABLE failed_logins (name TEXT NOT NULL, at DOUBLE PRECISION NOT NULL)",
+    "studio votes": "CREATE TABLE votes (id TEXT PRIMARY KEY, at DOUBLE PRECISION NOT NULL, who TEXT NOT NULL, question TEXT NOT NULL, "
+    "told TEXT NOT NULL, choice TEXT NOT NULL)",
+    "traffic": "CREATE TABLE traffic (id TEXT PRIMARY KEY, entry BIGINT NOT NULL, at DOUBLE PRECISION NOT NULL, who TEXT NOT NULL, "
+    "model TEXT NOT NULL, ended TEXT NOT NULL, seconds DOUBLE PRECISION NOT NULL, retrieval DOUBLE PRECISION NOT NULL, "
+    "prompt BIGINT NOT NULL, completion BIGINT NOT NULL, cached BIGINT NOT NULL, money DOUBLE PRECISION NOT NULL, "
+    "passages BIGINT NOT NULL, score DOUBLE PRECISION, abstained BIGINT NOT NULL, sentences BIGINT NOT NULL, "
+    "unsupported BIGINT NOT NULL)",
+    "traffic by time": "CREATE INDEX traffic_at ON traffic (at)",
+    "feedback": "CREATE TABLE feedback (entry BIGINT PRIMARY KEY, answer TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, "
+    "who TEXT NOT NULL, thumb TEXT NOT NULL, corrected BIGINT NOT NULL)",
+    "feedback by answer": "CREATE INDEX feedback_answer ON feedback (answer)",
+    "studio login addresses": "ALTER TABLE failed_logins ADD COLUMN address TEXT NOT NULL DEFAULT ''",
 }
 Run: TypeAlias = Callable[..., list[tuple[Any, ...]]]  # (sql with ? for values, the values) to rows
 T = TypeVar("T")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, DataError
+from rung.models.folder import BLOCKED
 from rung.tuning.adapters import finished, told
 from rung.workspace import labels
 from rung.workspace import workspace as w
@@ -55,14 +56,15 @@ class Plan:
     logs: tuple[str, ...]
     adapters: tuple[str, ...]
     exports: tuple[str, ...]
-    embedders: tuple[str, ...]
+    specialists: dict[str, str]  # folder below .rung → its kind: encoder, knn, extractor, or embedder
     probes: tuple[str, ...] = field(repr=False)
 
     def lines(self) -> list[str]:
         """For people; the words stay out."""
         counts = {"documents": self.documents, "rows": [row for one in self.rows for row in one.rows], "runs": self.runs, "logs": self.logs}
         said = [f"{len(held)} {what}" for what, held in counts.items()]
-        blocked = [f"  learned from it: {what} {name}" for what in ("adapters", "exports", "embedders") for name in getattr(self, what)]
+        blocked = [f"  learned from it: {what} {name}" for what in ("adapters", "exports") for name in getattr(self, what)]
+        blocked += [f"  learned from it: {kind} {Path(name).name}" for name, kind in self.specialists.items()]
         return [", ".join(said), *(f"  {path} ({digest[:12]})" for path, digest in self.documents.items()), *blocked]
 
 
@@ -103,7 +105,7 @@ def plan(ws: Workspace, asked: Request) -> Plan:
         tuple(sorted(str(path.relative_to(ws.home)) for path in logs(ws) if mentions(path, sought))),
         adapters,
         tuple(one.folder for one in exports(catalogue(ws)) if one.adapter in adapters),
-        tuple(sorted(path.parent.name for path in ws.home.glob("embedders/*/rows.json") if _names(path) & set(row_ids))),
+        specialists(ws, documents, row_ids),
         _probes(texts, documents),
     )
     whole = _joined(before, found) if before else found
@@ -118,8 +120,9 @@ def plan(ws: Workspace, asked: Request) -> Plan:
         or whole.runs
         or whole.logs
         or serving
+        or found.specialists
         or any(documents.values())
-        or (asked.retrain and adapters)
+        or (asked.retrain and (adapters or certificate(ws, asked).exists()))
     ):
         what = f"'{asked.documents[0]}'" if asked.documents else "these words"
         raise DataError(
@@ -131,7 +134,15 @@ def plan(ws: Workspace, asked: Request) -> Plan:
 
 def held(ws: Workspace) -> Knowledge | None:
     """The project's knowledge, all of it; None where it has no documents."""
-    return w.held_knowledge(ws) if ws.config.knowledge.default_folder or ws.config.knowledge.sources else None
+    return w.held_knowledge(untuned(ws)) if ws.config.knowledge.default_folder or ws.config.knowledge.sources else None
+
+
+def untuned(ws: Workspace) -> Workspace:
+    """The project with the embedder that its index was made with, where the one tuned for questions is blocked."""
+    settings = ws.config.knowledge
+    if not (settings.embedder.startswith("tuned:") and (Path(w.located(ws, settings.embedder)[6:]) / BLOCKED).exists()):
+        return ws
+    return replace(ws, config=ws.config.model_copy(update={"knowledge": settings.model_copy(update={"embedder": "minilm"})}))
 
 
 def states(knowledge: Knowledge | None) -> list[tuple[str, str, str]]:
@@ -165,23 +176,32 @@ def lies(ws: Workspace, path: str) -> Path | None:
 
 def logs(ws: Workspace) -> list[Path]:
     """Text files of the project's own that are none of the kinds that are handled one by one."""
-    handled = ("runs", "adapters", "knowledge", "embedders", "forget", "freshness")
+    handled = ("runs", "adapters", "knowledge", "embedders", "specialists", "forget", "freshness")
     return [path for path in sorted(ws.home.rglob("*")) if path.is_file() and path.relative_to(ws.home).parts[0] not in handled]
 
 
-def _learned(folder: Path, documents: dict[str, str], row_ids: Sequence[str]) -> bool:
+def _learned(folder: Path, documents: Mapping[str, str], row_ids: Sequence[str]) -> bool:
     rows = told(folder, "rows.json")
     behind = {document for one in rows.get("behind", {}).values() for document in one["documents"]} | rows.get("documents", {}).keys()
     return bool(behind & documents.keys() or {*rows.get("training", {}), *rows.get("validation", {})} & set(row_ids))
 
 
-def _traced(run: Path, sought: Sought) -> bool:
-    return any(mentions(path, sought) for path in run.rglob("*") if path.is_file())
+def specialists(ws: Workspace, documents: Mapping[str, str], row_ids: Sequence[str]) -> dict[str, str]:
+    """Those that learned from it and hold anything still, with their kinds. An embedder tells its rows' ids alone."""
+    found = {}
+    for path in (*ws.home.glob("specialists/*/rows.json"), *ws.home.glob("embedders/*/rows.json")):
+        of = path.parent
+        rows: Any = json.loads(path.read_text(encoding="utf-8"))
+        seen = {*map(str, rows), *told(of, "scores.json")} if isinstance(rows, list) else set()
+        if seen & set(row_ids) or (not seen and _learned(of, documents, row_ids)):
+            found[of.relative_to(ws.home).as_posix()] = kind_of(of)
+    return dict(sorted(found.items()))
 
 
-def _names(path: Path) -> set[str]:
-    told: Any = json.loads(path.read_text(encoding="utf-8"))
-    return set(map(str, told))
+def kind_of(folder: Path) -> str:
+    """What a folder below .rung/specialists or .rung/embedders holds, by its files."""
+    kinds = {"tuned.json": "embedder", "extractor.json": "extractor", "vectors.safetensors": "knn"}
+    return next((kind for file, kind in kinds.items() if (folder / file).exists()), "encoder")
 
 
 def _probes(texts: Mapping[tuple[str, str], str], documents: Mapping[str, str]) -> tuple[str, ...]:
@@ -199,6 +219,11 @@ def journal(ws: Workspace, asked: Request) -> Path:
     return ws.home / "forget" / asked.id / "plan.json"
 
 
+def certificate(ws: Workspace, asked: Request) -> Path:
+    """What a request that was carried out leaves."""
+    return ws.home / "forget" / asked.id / "certificate.json"
+
+
 def read_plan(path: Path) -> Plan | None:
     """The plan of a request that was interrupted; None where none was."""
     if not path.exists():
@@ -206,15 +231,15 @@ def read_plan(path: Path) -> Plan | None:
     told: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
     rows = tuple(Rows(one["file"], tuple((number, digest) for number, digest in one["rows"])) for one in told["rows"])
     listed = {key: tuple(value) for key, value in told.items() if isinstance(value, list) and key != "rows"}
-    return Plan(documents=told["documents"], rows=rows, **listed)
+    return Plan(documents=told["documents"], rows=rows, specialists=told["specialists"], **listed)
 
 
 def _joined(before: Plan, now: Plan) -> Plan:
     """What an interrupted request had found and what is found now, each thing once."""
     both: dict[str, Any] = {
         name: tuple(dict.fromkeys((*getattr(before, name), *getattr(now, name))))
-        for name in ("row_ids", "runs", "logs", "adapters", "exports", "embedders", "probes")
+        for name in ("row_ids", "runs", "logs", "adapters", "exports", "probes")
     }
     files = {one.file for one in before.rows}
-    documents = {**{path: digest for path, digest in now.documents.items() if path not in before.documents}, **before.documents}
-    return Plan(documents=documents, sources=now.sources, rows=(*before.rows, *(one for one in now.rows if one.file not in files)), **both)
+    documents, rows = {**now.documents, **before.documents}, (*before.rows, *(one for one in now.rows if one.file not in files))
+    return Plan(documents=documents, sources=now.sources, rows=rows, specialists={**now.specialists, **before.specialists}, **both)

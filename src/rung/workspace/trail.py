@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,6 +76,8 @@ def entries(store: Store, after: int = 0) -> Iterator[Entry]:
 
 def verify(store: Store, head: str = "") -> Verified:
     """Walk the whole chain. DataError with the first entry that was changed, is missing, or is not the `head` noted earlier."""
+    if head and not re.fullmatch(r"\d+:[0-9a-f]{64}", head):
+        raise DataError(f"'{head}' is no head", "write it as `rung audit verify` printed it: a number, a colon and 64 letters of a hash")
     count = erased = 0
     first: Entry | None = None
     last: Entry | None = None
@@ -121,6 +124,8 @@ def prune(store: Store, before: float, who: str) -> int:
         gone = run("SELECT count(*) FROM trail WHERE number <= ?", (number,))[0][0]
         append(run, "prune", who, {"through": number, "hash": digest, "entries": gone})
         run("DELETE FROM trail WHERE number <= ?", (number,))
+        run("DELETE FROM traffic WHERE entry <= ?", (number,))
+        run("DELETE FROM feedback WHERE entry <= ?", (number,))
         return int(gone)
 
     return store.write(work)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError, RungError, TuningError
-from rung.types import Case
+from rung.types import Case, Json
 from rung.workspace import workspace as w
 from rung.workspace.privacy import remote
 from rung.workspace.searching import searching
@@ -74,6 +74,22 @@ def prepare(ws: Workspace, examples: Sequence[Case], public: Knowledge | None, *
     if made and not kept:
         raise TuningError("every training row holds personal data and is left out", 'set personal_data = "redact" under [tuning]')
     return Prepared(solved, made, *split(kept, 0.1, ws.config.project.seed))
+
+
+def is_raft(rung: str) -> bool:
+    """Whether a rung's adapter is trained with passages. ConfigError for one that is not trained."""
+    from rung.approach.ladder import LADDER
+
+    if rung not in LADDER or not LADDER[rung].trained_on:
+        raise ConfigError(f"'{rung}' is not a rung that is trained", "name tuned, hybrid or raft")
+    return LADDER[rung].model == "raft"
+
+
+def knowledge_for(ws: Workspace, progress: Progress, *, raft: bool) -> Knowledge | None:
+    """The documents, where a training needs them."""
+    needed = raft or ws.config.access.on or ws.config.tuning.method == "pretrain"
+    synced = w.sync_knowledge(ws, progress) if needed else None
+    return synced[0] if synced else None
 
 
 def train_adapter(
@@ -178,6 +194,12 @@ def audited(adapter: Path) -> Path:
     return adapter.with_name(f"{adapter.name}.audit.json")
 
 
+def learned(adapter: Path) -> str:
+    """What the check after a training found wrong, with what to do; "" where it learned, or where another machine trained."""
+    path = adapter / "scores.json"
+    return str(json.loads(path.read_text(encoding="utf-8")).get("why", "")) if path.exists() else ""
+
+
 @contextmanager
 def writing(adapters: Path) -> Iterator[None]:
     """Hold the one lock for training, and tell a full disk from a fault: torch and safetensors don't raise OSError for it."""
@@ -217,6 +239,25 @@ def raft_source_of(ws: Workspace, knowledge: Knowledge, p: float | None = None, 
     )
 
 
+def estimated(ws: Workspace, knowledge: Knowledge | None, say: Say, *, raft: bool = False) -> dict[str, Json]:
+    """What the project's training would take: rows, recipe, steps, seconds and bytes; or the adapter that it made already.
+
+    ConfigError where another machine would train, which alone could tell.
+    """
+    from rung.tuning.adapters import adapter_name, find
+    from rung.tuning.defaults import told
+    from rung.tuning.estimate import estimate
+
+    if ws.config.tuning.remote:
+        raise ConfigError("a remote tuner says nothing before it starts", "start it, or ask its provider")
+    plan = planned(ws, w.examples(ws), knowledge, raft=raft)
+    known = {"training": len(plan.training), "validation": len(plan.validation), "recipe": told(ws.config.tuning, plan.recipe)}
+    say(f"{known['training']} rows to train on, {known['validation']} set aside; {known['recipe']}")
+    if ready := find(plan.adapters, adapter_name(plan.recipe, plan.base_id, plan.training, plan.validation)):
+        return {**known, "trained": ready.name}
+    return {**known, **estimate(plan.base, plan.training, plan.recipe, say, plan.means)}
+
+
 def lr_range(ws: Workspace, knowledge: Knowledge | None, progress: Progress, *, raft: bool = False) -> tuple[Curve, Path]:
     """A learning-rate range test of the project's training, and the file that keeps it."""
     from rung.measure.record import write_whole
@@ -233,8 +274,11 @@ def lr_range(ws: Workspace, knowledge: Knowledge | None, progress: Progress, *, 
     return curve, path
 
 
-def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say) -> list[Cell]:
-    """RAFT's settings swept on the project's validation split, best first; validated on what the serving search brings."""
+def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say, cells: Sequence[tuple[float, int]] = ()) -> list[Cell]:
+    """RAFT's settings swept on the project's validation split, best first; validated on what the serving search brings.
+
+    `cells` are pairs of gold_probability and distractors; twelve around the served k where none are given.
+    """
     from rung.tuning.audit.personal import cleaned
     from rung.tuning.raft_sweep import SHARES, sweep
     from rung.tuning.recipe import Heard
@@ -254,7 +298,7 @@ def sweep_raft(ws: Workspace, knowledge: Knowledge, progress: Progress, say: Say
         return clean(raft_source_of(ws, public, p, distractors), kept)
 
     served = clean(lambda case: tuple(source.find(case.question).hits), held)
-    grid = [(p, n) for n in sorted({1, source.k - 1, 2 * source.k - 1}) for p in SHARES]
+    grid = list(cells) or [(p, n) for n in sorted({1, source.k - 1, 2 * source.k - 1}) for p in SHARES]
     with writing(plan.adapters):
         heard = Heard(partial(progress, "sweep"), say)
         return sweep(plan.base, made, served, grid, plan.recipe, plan.adapters, plan.documents, plan.base_id, heard, plan.means)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,6 +63,13 @@ def open_workspace(folder: Path, user: str = "", where: Sequence[str] = (), at: 
     return Workspace(folder, config, user, where=tuple(where), at=at)
 
 
+def with_project(ws: Workspace, changes: Mapping[str, object]) -> Workspace:
+    """The workspace with other values under [project], as options of the command line give them; None changes nothing."""
+    given = {key: value for key, value in changes.items() if value is not None}
+    project = ws.config.project.model_copy(update=given)
+    return replace(ws, config=ws.config.model_copy(update={"project": project}))
+
+
 def answering_with(ws: Workspace, adapter: str) -> Workspace:
     """The project with an adapter, by label or hash, in place of the one that its configuration names; "" changes nothing."""
     if not adapter:
@@ -86,13 +92,23 @@ def examples(ws: Workspace) -> list[Case]:
     """The solved examples, none of them held out; empty where the project has none."""
     from rung.measure.cases import check_labels, check_overlap, read_cases
 
-    if not ws.config.project.examples:
+    if not ws.config.project.examples or _empty(ws.folder / ws.config.project.examples):
         return []
     read = sorted(read_cases(ws.folder / ws.config.project.examples), key=lambda case: case.id)
-    check_overlap(cases(ws), read)
+    check_overlap(cases_so_far(ws), read)
     if ws.config.project.task == "classify":
         check_labels(read, labels(ws))
     return read
+
+
+def cases_so_far(ws: Workspace) -> list[Case]:
+    """The held-out cases; none where their file is empty, as in a project that has just begun."""
+    return [] if _empty(ws.folder / ws.config.project.cases) else cases(ws)
+
+
+def _empty(path: Path) -> bool:
+    """Whether it is a file without a byte: a place for rows that are still to come."""
+    return path.is_file() and path.stat().st_size == 0
 
 
 def labels(ws: Workspace) -> list[str]:
@@ -168,17 +184,17 @@ def places(ws: Workspace) -> list[Place]:
     if settings.default_folder:
         source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
         origin = open_origin(source, ws.folder, ws.home, ocr)
-        found.append(Place("", origin, f"{version} {settings.default_folder}", apart=_own_files(ws, source.path)))
+        found.append(Place("", origin, f"{version} {settings.default_folder}", apart=own_files(ws, source.path)))
     for one in settings.sources:
-        if isinstance(one, RowsSource) and (ws.folder / one.path).name in _own_files(ws, str(Path(one.path).parent)):
+        if isinstance(one, RowsSource) and (ws.folder / one.path).name in own_files(ws, str(Path(one.path).parent)):
             raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
         told = sha256(f"{version} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
         origin = open_origin(one, ws.folder, ws.home / "knowledge", ocr)
-        found.append(Place(one.name, origin, told, one.every, _own_files(ws, getattr(one, "path", ""))))
+        found.append(Place(one.name, origin, told, one.every, own_files(ws, getattr(one, "path", ""))))
     return found
 
 
-def _own_files(ws: Workspace, path: str) -> frozenset[str]:
+def own_files(ws: Workspace, path: str) -> frozenset[str]:
     """Settings, cases and examples of the project as they would be listed below a folder, or at the top of its repository."""
     project, root = ws.config.project, (ws.folder / path).resolve()
     names = ("rung.toml", project.cases, project.examples, project.labels, project.json_schema, ws.config.tuning.general, "forgotten.json")
@@ -339,11 +355,12 @@ def style(ws: Workspace) -> PromptStyle:
 def policy(ws: Workspace, *, measured: bool) -> Policy:
     """What happens to unsupported sentences; a measured answer is dropped from or refused as a served one is, but never marked."""
     from rung.approach.policy import Policy
+    from rung.measure.score import form_words
 
     answer = ws.config.answer
     if ws.config.project.task != "answer" or (measured and answer.unsupported == "mark"):
         return Policy()
-    return Policy(answer.unsupported, answer.refusal, tuple(sorted(set(re.findall(r"[A-Za-z]{3,}", ws.config.project.form)))))
+    return Policy(answer.unsupported, answer.refusal, form_words(ws.config.project.form))
 
 
 def entailment(ws: Workspace) -> Entailment | None:
@@ -369,11 +386,11 @@ def limits(ws: Workspace) -> Limits:
     """The bar and the constraints."""
     from rung.measure.verdict import Limits
 
-    return Limits(bar=ws.config.project.bar, **ws.config.limits.model_dump())
+    return Limits(bar=ws.config.project.bar, margin=ws.config.project.margin, **ws.config.limits.model_dump())
 
 
 def prices(ws: Workspace) -> Prices:
     """The price table."""
     from rung.measure.cost import Prices
 
-    return Prices(**ws.config.prices.model_dump())
+    return Prices(**ws.config.prices.model_dump(exclude={"questions_day"}))

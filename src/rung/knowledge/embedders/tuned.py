@@ -17,6 +17,8 @@ from rung.knowledge.embedders import minilm
 if TYPE_CHECKING:
     from rung.types import Vectors
 
+BLOCKED = "blocked.json"  # as in rung.models.folder, which this wing does not know
+
 
 @dataclass(frozen=True)
 class Tuned:
@@ -54,6 +56,10 @@ def open_embedder(name: str, runtime: str = "", precision: str = "", threads: in
     """`tuned:<folder>`, with MiniLM's options. KnowledgeError where the folder holds no tuned embedder of this MiniLM."""
     passages = minilm.open_embedder("", runtime, precision, threads)
     folder = Path(name).expanduser()
+    if (folder / BLOCKED).exists():
+        why = json.loads((folder / BLOCKED).read_text(encoding="utf-8")).get("why", "")
+        hint = 'set embedder = "minilm" under [knowledge]; `rung train --embedder` makes another'
+        raise KnowledgeError(f"the embedder {folder.name} is blocked: {why}", hint)
     try:
         told = json.loads((folder / "tuned.json").read_text(encoding="utf-8"))
         base, sha256 = str(told["base"]), str(told["sha256"])

@@ -12,21 +12,29 @@ from rung.types import Index
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rung.types import Passage, Vectors
+    from rung.types import Hit, Passage, Vectors
 
 KINDS = {"lance": "knowledge", "exact": "knowledge", "postgres": "postgres"}  # name → the extra it needs
 ELSEWHERE = ("lance", "postgres")  # those that take a place: lance:s3://bucket/folder, postgres:postgresql://host/database
-LAYOUT = "3"  # raise it when an index of an earlier layout can't be read any more
+LAYOUT = "4"  # raise it when an index of an earlier layout can't be read any more
 
 
 class StoredIndex(Index, Protocol):
-    """An index that also hands back what it was given, so that nothing is embedded twice, and cleans up."""
+    """An index that also hands back what it was given, so that nothing is embedded twice, and cleans up.
+
+    The passage of a thin hit may be a stand-in: its document, start and end are true, its id is the index's own, it has no
+    text, and its only heading is a key that copies share (`rung.knowledge.fold.key`)."""
+
+    def whole(self, hits: Sequence[Hit]) -> list[Hit] | None:
+        """Thin hits with their passages, in the same order; None where a commit came between, so that one must search again."""
 
     def stored(self, documents: Sequence[str]) -> tuple[list[Passage], Vectors]:
         """The passages of these documents and their vectors, shape (passages, dimensions)."""
 
-    def tidy(self, keep: Sequence[str] = ()) -> None:
-        """Delete what earlier states left, those of `keep` excepted; only once the last commit's state has been noted."""
+    def tidy(self, keep: Sequence[str] | None = ()) -> None:
+        """Delete what earlier states left, those of `keep` excepted, or nothing where that is None; then do what a commit put off.
+
+        Only once the last commit's state has been noted. Searches work before, meanwhile and after."""
 
 
 def open_index(spec: str, folder: Path, dimensions: int, state: str = "") -> StoredIndex:

@@ -50,14 +50,16 @@ class Exact:
         self.held, self.vectors, self.state, self.labels, self.words_index = held, every, state, known, None
         return state
 
-    def tidy(self, keep: Sequence[str] = ()) -> None:
+    def tidy(self, keep: Sequence[str] | None = ()) -> None:
         """Delete other states, those of `keep` excepted. Only to be called when the last commit's state has been noted."""
+        if keep is None:
+            return
         kept = {f"{state}.npz" for state in (self.state, *keep)}
         for old in self.folder.glob("*"):
             if old.name not in kept:
                 old.unlink(missing_ok=True)
 
-    def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
+    def dense(self, vector: Vectors, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
         """The k nearest by cosine to one unit vector of shape (d,); ties in order of document and start."""
         import numpy as np
 
@@ -65,11 +67,15 @@ class Exact:
         scores = self.vectors[may] @ np.asarray(vector, np.float32)
         return [Hit(self.held[may[at]], float(scores[at])) for at in np.argsort(-scores, kind="stable")[:k]]
 
-    def words(self, text: str, k: int, only: Filter = ALL) -> list[Hit]:
+    def words(self, text: str, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
         """The k best by BM25; passages that share no word with the query are left out."""
         if self.words_index is None:
             self.words_index = BM25([searchable(passage) for passage in self.held])
         return [Hit(self.held[number], score) for number, score in self.words_index.best(text, k, self._may(only))]
+
+    def whole(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits: none is thin here."""
+        return list(hits)
 
     def passages(self, only: Filter = ALL) -> Iterator[Passage]:
         """All passages in order of document and start."""

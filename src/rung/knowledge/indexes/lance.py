@@ -1,34 +1,33 @@
 """Vectors and full text in LanceDB, embedded. A state is a version of its table; it refuses to show half a commit.
 
-Up to LARGE passages are scanned exactly. Beyond, all are scanned as codes of four bits a dimension and the nearest of them
-ranked by their exact vectors; what a filter lets through is still scanned exactly, from memory, where it is little.
+A table of up to LARGE passages, and what a filter lets through of a larger one where that is little enough, is scanned exactly,
+from memory. Else all is scanned as codes of four bits a dimension, and the nearest of them are ranked by their exact vectors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.knowledge.chunk import searchable
 from rung.knowledge.indexes import fragments
 from rung.knowledge.indexes.fragments import NAME
 from rung.knowledge.indexes.place import place
+from rung.knowledge.indexes.table import COLUMNS, THIN, chosen, conditions, hits, nothing, passage_of, rows, schema, through
 from rung.knowledge.indexes.views import View, Views, fits
 from rung.types import ALL, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
     from rung.types import Vectors
 
-COLUMNS = ["id", "document", "start", "end", "text", "headings"]
 TIES = 10  # more than asked for, so that passages of equal score are ranked by id and not by where they are stored
 NEVER = timedelta(days=36500)  # compact only: until the new state is noted, the old version must stay, however old
 SMALL = 500  # passages up to which the words are indexed from scratch by every commit
 CHURN = 0.05  # share of new and removed passages from which they are indexed from scratch in any table
-LARGE = 30_000  # passages up to which the nearest are found by an exact scan
+LARGE = 30_000  # passages beyond which labels and vectors have indexes: holding all in memory takes the first search too long
 LOOSE = 1_000  # passages that a search may have to scan beside the indexes, or
 SHARE = 0.005  # this share of a large table: putting them into its indexes rewrites it
 PROBES = 1 << 16  # more parts than an index of vectors has: all codes are compared, so that no part is missed
@@ -111,7 +110,7 @@ class Lance:
         self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels], written: Sequence[str]
     ) -> Wear:
         held = self.table.count_rows()
-        for where in _where(remove):
+        for where in chosen(remove):
             self.table.delete(where)
         gone = held - self.table.count_rows() if remove else 0
         if len(add):
@@ -130,9 +129,9 @@ class Lance:
             return Wear(churn)
         return Wear(churn, loose)
 
-    def tidy(self, keep: Sequence[str] = ()) -> None:
+    def tidy(self, keep: Sequence[str] | None = ()) -> None:
         """Delete the versions before the oldest of `keep`. Only to be called when the last commit's state has been noted."""
-        if self.table is None:
+        if self.table is None or keep is None:
             return
         oldest = min([self.table.version, *(_parsed(state)[0] for state in keep)])
         table = self.database.open_table(NAME)
@@ -141,59 +140,74 @@ class Lance:
             (table.tags.update if TAG in table.tags.list() else table.tags.create)(TAG, oldest)
             _clean(table, made[oldest])
 
-    def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
-        """The k nearest by cosine of what the filter lets through: exact in small tables and where it lets little through."""
-        if self._empty() or _nothing(only):
+    def dense(self, vector: Vectors, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
+        """The k nearest by cosine of what the filter lets through: exact where that is little enough to be held in memory."""
+        if self._empty() or nothing(only):
             return []
         version, rows = self._counted()
-        large = rows > LARGE
-        if large and only != ALL and (view := self.views.view(version, only, lambda: self._view(only))):
-            return self._nearest(view, vector, k)
+        if (only != ALL or rows <= LARGE) and (view := self.views.view(version, only, lambda: self._view(only))):
+            return hits(self._rows(view.best(vector, k + TIES), view, thin))[:k]
         query = self.table.search(vector, vector_column_name="vector").distance_type("cosine")
-        query = query.nprobes(PROBES).refine_factor(REFINE) if large else query.bypass_vector_index()
-        found = _through(query, only).select([*COLUMNS, "_distance"]).limit(k + TIES).to_list()
-        return _hits(found, "_distance", -1.0, 1.0)[:k]
+        query = query.nprobes(PROBES).refine_factor(REFINE) if rows > LARGE else query.bypass_vector_index()
+        found = through(query, only).select([*(THIN if thin else COLUMNS), "_distance"]).with_row_id(thin).limit(k + TIES).to_list()
+        return hits({**row, "_score": 1.0 - row["_distance"]} for row in found)[:k]
 
     def _view(self, only: Filter) -> View | None:
         """The vectors that the filter lets through; None where they are too many to keep."""
         import numpy as np
 
-        if not fits(most := self.table.count_rows(_conditions(only)), self.dimensions):
+        most = self._counted()[1] if only == ALL else self.table.count_rows(conditions(only))
+        if not fits(most, self.dimensions):
             return None
-        found = _through(self.table.search(), only).select(["vector"]).with_row_id(True).limit(max(most, 1)).to_arrow()
+        found = through(self.table.search(), only).select(["vector", *THIN]).with_row_id(True).limit(max(most, 1)).to_arrow()
         flat = found["vector"].combine_chunks().flatten().to_numpy()
-        return View(found["_rowid"].to_numpy(), np.asarray(flat, np.float32).reshape(-1, self.dimensions))
+        vectors = np.asarray(flat, np.float32).reshape(-1, self.dimensions)
+        return View(found["_rowid"].to_numpy(), vectors, found.select(THIN).combine_chunks())
 
-    def _nearest(self, view: View, vector: Vectors, k: int) -> list[Hit]:
-        best = view.best(vector, k + TIES)
-        rows = self.table.take_row_ids(list(best)).select(COLUMNS).with_row_id().to_list() if best else []
-        return _hits([{**row, "_score": best[row["_rowid"]]} for row in rows], "_score", 1.0, 0.0)[:k]
+    def _rows(self, best: Mapping[int, float], view: View | None, thin: bool) -> list[dict[str, Any]]:
+        """The rows of these ids with their scores; thin ones from memory where the view holds them all."""
+        rows = view.told(list(best)) if view and thin else None
+        if rows is None:
+            taken = self.table.take_row_ids(list(best)).select(THIN if thin else COLUMNS).with_row_id()
+            rows = taken.to_list() if best else []
+        return [{**row, "_score": best[row["_rowid"]]} for row in rows]
 
-    def words(self, text: str, k: int, only: Filter = ALL) -> list[Hit]:
+    def words(self, text: str, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
         """The k best by BM25 over headings and text, English words stemmed."""
         from lancedb.query import MatchQuery
 
-        if self._empty() or _nothing(only) or not text.strip():
+        if self._empty() or nothing(only) or not text.strip():
             return []
         match: Any = MatchQuery
-        query = _through(self.table.search(match(text, "searchable"), query_type="fts"), only)
-        return _hits(query.select([*COLUMNS, "_score"]).limit(k + TIES).to_list(), "_score", 1.0, 0.0)[:k]
+        query = through(self.table.search(match(text, "searchable"), query_type="fts"), only)
+        if thin and (view := self.views.held_of(self._counted()[0], only)):
+            found = query.select(["_score"]).with_row_id(True).limit(k + TIES).to_arrow()
+            best = dict(zip(found["_rowid"].to_pylist(), found["_score"].to_pylist(), strict=True))
+            return hits(self._rows(best, view, thin))[:k]
+        return hits(query.select([*(THIN if thin else COLUMNS), "_score"]).with_row_id(thin).limit(k + TIES).to_list())[:k]
+
+    def whole(self, thin: Sequence[Hit]) -> list[Hit] | None:
+        """The hits with their passages; None where a row is no more, since a commit came between."""
+        ids = [int(hit.passage.id) for hit in thin]
+        rows = self.table.take_row_ids(ids).select(COLUMNS).with_row_id().to_list() if ids else []
+        found = {row["_rowid"]: passage_of(row) for row in rows}
+        return [replace(hit, passage=found[at]) for at, hit in zip(ids, thin, strict=True)] if len(found) == len(ids) else None
 
     def passages(self, only: Filter = ALL) -> Iterator[Passage]:
         """All passages in order of document and start."""
-        none = self._empty() or _nothing(only)
-        rows = [] if none else _through(self.table.search(), only).select(COLUMNS).limit(self.table.count_rows()).to_list()
-        return iter(sorted((_passage(row) for row in rows), key=lambda passage: (passage.document, passage.start)))
+        none = self._empty() or nothing(only)
+        rows = [] if none else through(self.table.search(), only).select(COLUMNS).limit(self.table.count_rows()).to_list()
+        return iter(sorted((passage_of(row) for row in rows), key=lambda passage: (passage.document, passage.start)))
 
     def stored(self, documents: Sequence[str]) -> tuple[list[Passage], Vectors]:
         """The passages of these documents and their vectors."""
         import numpy as np
 
-        asked = [] if self._empty() else list(_where(documents))
+        asked = [] if self._empty() else list(chosen(documents))
         most = self.table.count_rows() if asked else 0
         rows = [row for where in asked for row in self.table.search().where(where).select([*COLUMNS, "vector"]).limit(most).to_list()]
         vectors = np.array([row["vector"] for row in rows], np.float32).reshape(len(rows), self.dimensions)
-        return [_passage(row) for row in rows], vectors
+        return [passage_of(row) for row in rows], vectors
 
     def _empty(self) -> bool:
         return self.table is None or not self._counted()[1]
@@ -243,7 +257,7 @@ def _clean(table: Any, since: datetime) -> None:
 def _created(database: Any, dimensions: int) -> Any:
     if NAME in database.list_tables().tables:  # left by a first commit that was killed
         database.drop_table(NAME)
-    return database.create_table(NAME, schema=_schema(dimensions))
+    return database.create_table(NAME, schema=schema(dimensions))
 
 
 def _indexed(table: Any, rows: int) -> None:
@@ -273,60 +287,3 @@ def _begun(database: Any, dimensions: int) -> Any:
         except (RuntimeError, ValueError):  # of an index whose state was lost
             return _created(database, dimensions)
     return table
-
-
-def _where(documents: Sequence[str]) -> Iterator[str]:
-    for at in range(0, len(documents), 500):
-        yield f"document IN ({_quoted(documents[at : at + 500])})"
-
-
-def _quoted(texts: Iterable[str]) -> str:
-    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
-
-
-def _through(query: Any, only: Filter) -> Any:
-    """The query with the filter, which LanceDB applies before it ranks."""
-    where = _conditions(only)
-    return query.where(where, prefilter=True) if where else query
-
-
-def _conditions(only: Filter) -> str:
-    sets = [("facts", wanted) for wanted in only.facts]
-    if only.readers is not None:
-        sets.append(("readers", only.readers))
-    return " AND ".join(f"array_has_any({column}, [{_quoted(sorted(wanted))}])" for column, wanted in sets)
-
-
-def _nothing(only: Filter) -> bool:
-    """Whether the filter can't let anything through; SQL has no empty list of texts."""
-    return only.readers == frozenset() or frozenset() in only.facts
-
-
-def _schema(dimensions: int) -> Any:
-    import pyarrow as pa
-
-    text = [pa.field(name, pa.string()) for name in ("id", "document", "text", "searchable")]
-    spans = [pa.field(name, pa.int64()) for name in ("start", "end")]
-    lists = [pa.field(name, pa.list_(pa.string())) for name in ("headings", "readers", "facts")]
-    return pa.schema([*text, *spans, *lists, pa.field("vector", pa.list_(pa.float32(), dimensions))])
-
-
-def rows(passages: Sequence[Passage], vectors: Vectors, dimensions: int, labels: Mapping[str, Labels]) -> Any:
-    import pyarrow as pa
-
-    columns: dict[str, Any] = {name: [getattr(passage, name) for passage in passages] for name in COLUMNS}
-    columns["headings"] = [list(passage.headings) for passage in passages]
-    of = [labels.get(passage.document, Labels()) for passage in passages]
-    columns["readers"], columns["facts"] = [list(one.readers) for one in of], [list(one.facts) for one in of]
-    columns["searchable"] = [searchable(passage) for passage in passages]
-    columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), dimensions)
-    return pa.table(columns, schema=_schema(dimensions))
-
-
-def _passage(row: dict[str, Any]) -> Passage:
-    return Passage(row["id"], row["document"], row["start"], row["end"], row["text"], tuple(row["headings"]))
-
-
-def _hits(rows: list[dict[str, Any]], column: str, factor: float, plus: float) -> list[Hit]:
-    hits = [Hit(_passage(row), plus + factor * float(row[column])) for row in rows]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.passage.document, hit.passage.start))

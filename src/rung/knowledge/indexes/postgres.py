@@ -1,8 +1,10 @@
-"""Vectors in PostgreSQL with pgvector, words in its tsvector. A commit is one transaction; it refuses to approximate.
+"""Vectors in PostgreSQL with pgvector, words in its tsvector. A commit is one transaction; it refuses to rank what a filter forbids.
 
 A row is born in one state and dies in another, so every state that was not cleaned can be read while later ones are written.
-Both legs filter before they rank. Ranking by words is BM25 as the exact index computes it, from the frequencies that a
-tsvector holds: PostgreSQL's own ts_rank knows neither rare words nor long passages.
+Up to LARGE passages, or as many as a filter lets through, are scanned exactly. More are found in a graph (pgvector's HNSW) of
+the rows that live, which is walked until the filter has let enough through; what died since the state is scanned. Ranking by
+words is BM25 as the exact index computes it, from the frequencies that a tsvector holds: PostgreSQL's own ts_rank knows
+neither rare words nor long passages.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -22,6 +24,28 @@ from rung.errors import KnowledgeError
 from rung.knowledge.chunk import searchable
 from rung.knowledge.indexes.bm25 import K1, B, tokenized
 from rung.knowledge.indexes.place import place
+from rung.knowledge.indexes.statements import (
+    ADD,
+    BACK,
+    BEGIN,
+    COLUMNS,
+    COUNT,
+    CREATE,
+    DENSE,
+    GRAPH,
+    GRAPHED,
+    NEAR,
+    PASSAGES,
+    REMOVE,
+    SESSION,
+    SHARE,
+    SHOWN,
+    SIZE,
+    STORED,
+    TIDY,
+    UNGRAPH,
+    WORDS,
+)
 from rung.types import ALL, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
@@ -30,70 +54,12 @@ if TYPE_CHECKING:
 INLINE = 1024  # dimensions up to which a vector stays in its row's page, where a scan finds it without a second look-up
 MOST = 255  # times that a tsvector can count a word
 LONGEST = 2000  # bytes of a word in a tsvector
-
-CREATE: LiteralString = """
-CREATE TABLE {states} (state bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, passages bigint NOT NULL, words bigint NOT NULL);
-CREATE TABLE {passages} (id text NOT NULL, document text COLLATE "C" NOT NULL, first bigint NOT NULL, last bigint NOT NULL,
-    text text NOT NULL, headings text[] NOT NULL, readers text[] NOT NULL, facts text[] NOT NULL,
-    words tsvector NOT NULL, length integer NOT NULL, vector vector({dimensions}) NOT NULL, born bigint NOT NULL, died bigint);
-CREATE INDEX ON {passages} USING gin (words);
-CREATE INDEX ON {passages} USING gin (facts);
-CREATE INDEX ON {passages} (document);
-CREATE INDEX ON {passages} (born);
-CREATE INDEX ON {passages} (died) WHERE died IS NOT NULL;
-"""
-BACK: LiteralString = """
-LOCK TABLE {states} IN EXCLUSIVE MODE;
-DELETE FROM {passages} WHERE born > {state};
-UPDATE {passages} SET died = NULL WHERE died > {state};
-DELETE FROM {states} WHERE state > {state};
-"""
-BEGIN: LiteralString = """
-INSERT INTO {states} (passages, words)
-SELECT coalesce(max(passages), 0), coalesce(max(words), 0) FROM {states} WHERE state = %(state)s RETURNING state
-"""
-REMOVE: LiteralString = """
-WITH gone AS (UPDATE {passages} SET died = %(new)s WHERE document = ANY(%(remove)s) AND died IS NULL RETURNING length)
-UPDATE {states} SET passages = passages - (SELECT count(*) FROM gone), words = words - (SELECT coalesce(sum(length), 0) FROM gone)
-WHERE state = %(new)s
-"""
-ADD: LiteralString = """
-COPY {passages} (id, document, first, last, text, headings, readers, facts, words, length, vector, born) FROM STDIN
-"""
-COUNT: LiteralString = "UPDATE {states} SET passages = passages + %(added)s, words = words + %(words)s WHERE state = %(new)s"
-SHOWN: LiteralString = """
-born <= %(state)s AND (died IS NULL OR died > %(state)s)
-AND (%(readers)s::text[] IS NULL OR readers && %(readers)s::text[])
-"""
-COLUMNS: LiteralString = "id, document, first, last, text, headings"
-DENSE: LiteralString = """
-SELECT {columns}, 1 - (vector <=> %(vector)s::vector) FROM {passages} WHERE {shown}
-ORDER BY vector <=> %(vector)s::vector, document, first LIMIT %(k)s
-"""
-WORDS: LiteralString = """
-WITH size AS (SELECT passages, words / greatest(passages, 1)::float8 AS mean FROM {states} WHERE state = %(state)s),
-asked AS (
-    SELECT term, times, (SELECT count(*) FROM {passages} WHERE words @@ ('''' || term || '''')::tsquery
-        AND born <= %(state)s AND (died IS NULL OR died > %(state)s)) AS held
-    FROM unnest(%(terms)s::text[], %(times)s::float8[]) AS pair (term, times)),
-weighed AS (SELECT term, times * ln(1 + (passages - held + 0.5) / (held + 0.5)) AS weight FROM asked, size),
-found AS (SELECT * FROM {passages} WHERE words @@ %(any)s::tsquery AND {shown}),
-scored AS (
-    SELECT {columns}, (SELECT sum(weight * cardinality(positions) / (cardinality(positions)
-            + {k1} * (1 - {b} + {b} * length / greatest(mean, 1e-9))))
-        FROM unnest(words) JOIN weighed ON term = lexeme) AS score
-    FROM found, size)
-SELECT {columns}, score FROM scored ORDER BY score DESC, document, first LIMIT %(k)s
-"""
-PASSAGES: LiteralString = "SELECT {columns} FROM {passages} WHERE {shown} ORDER BY document, first"
-STORED: LiteralString = """
-SELECT {columns}, vector::real[] FROM {passages} WHERE {shown} AND document = ANY(%(documents)s) ORDER BY document, first
-"""
-TIDY: LiteralString = """
-DELETE FROM {passages} WHERE died IS NOT NULL
-    AND NOT EXISTS (SELECT FROM unnest(%(keep)s::bigint[]) AS kept WHERE born <= kept AND kept < died);
-DELETE FROM {states} WHERE state < ALL(%(keep)s::bigint[])
-"""
+LARGE = 30_000  # passages beyond which vectors have a graph, and that a filter must let through for it to be asked
+DEEP = 2000  # dimensions that pgvector takes into a graph
+WIDE = 100  # passages asked of the graph at least: a wider search misses less
+CHURN = 0.2  # share of new passages from which the graph is built anew: a row put into it takes longer
+KNOWN = 1000  # filters whose share is remembered
+SLOW = "all documents are in place, but searches by meaning scan them until the next change has built the graph"
 
 
 @dataclass
@@ -105,10 +71,15 @@ class Postgres:
     dimensions: int
     connection: psycopg.Connection[Any]
     state: int = 0  # 0 while empty
+    large: int = LARGE
+    many: dict[tuple[int, Filter], bool] = field(default_factory=dict, repr=False)  # whether a state's filter is for the graph
 
     def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels] | None = None) -> str:
         """Remove the documents, add the passages under their documents' labels, all in one transaction; the new state's name."""
         connection = self._live()
+        with translated():
+            if self.state and len(add) > CHURN * self._size():
+                connection.execute(self._sql(UNGRAPH))  # searches scan until `tidy` has built it anew
         with translated(), connection.transaction():
             if not self.state:
                 self._create(connection)
@@ -124,20 +95,41 @@ class Postgres:
         self.state = new
         return str(new)
 
-    def tidy(self, keep: Sequence[str] = ()) -> None:
-        """Delete what neither the state we stand on nor one of `keep` needs."""
+    def tidy(self, keep: Sequence[str] | None = ()) -> None:
+        """Delete what neither the state we stand on nor one of `keep` needs; build the graph where it is due and isn't there."""
         if not self.state:
             return
-        kept = [self.state, *(int(state) for state in keep)]
-        with translated(), self._live().transaction():
-            for statement in TIDY.split(";"):
-                self.connection.execute(self._sql(statement), {"keep": kept})
+        if keep is not None:
+            kept = [self.state, *(int(state) for state in keep)]
+            with translated(), self._live().transaction():
+                for statement in TIDY.split(";"):
+                    self.connection.execute(self._sql(statement), {"keep": kept})
+        if self.dimensions <= DEEP and self._size() > self.large and self._asked(GRAPHED, None, {})[0][0] is None:
+            with translated(SLOW), self._live().transaction():  # a killed one leaves none
+                self.connection.execute(self._sql(GRAPH))
 
-    def dense(self, vector: Vectors, k: int, only: Filter = ALL) -> list[Hit]:
-        """The k nearest by cosine, by an exact scan of what the filter lets through; ties in order of document and start."""
-        return [Hit(_passage(row), float(row[6])) for row in self._rows(DENSE, only, vector=_text(vector), k=k)]
+    def dense(self, vector: Vectors, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
+        """The k nearest by cosine: from the graph where the filter lets much through, else exactly; ties by document and start."""
+        asked, wide = _text(vector), max(2 * k, WIDE)
+        rows = self._rows(NEAR, only, vector=asked, k=k, wide=wide) if self._much(only) else []
+        if len(rows) < k:  # also where the graph was left before enough was found
+            rows = self._rows(DENSE, only, vector=asked, k=k)
+        return [Hit(_passage(row), float(row[6])) for row in rows]
 
-    def words(self, text: str, k: int, only: Filter = ALL) -> list[Hit]:
+    def _much(self, only: Filter) -> bool:
+        """Whether the filter lets more than `large` passages through."""
+        key = (self.state, only)
+        if key not in self.many:
+            if len(self.many) >= KNOWN:
+                self.many.clear()
+            self.many[key] = self._size() > self.large and self._rows(SHARE, only, k=self.large + 1)[0][0] > self.large
+        return self.many[key]
+
+    def _size(self) -> int:
+        """The passages of the state."""
+        return int(self._asked(SIZE, None, {"state": self.state})[0][0]) if self.state else 0
+
+    def words(self, text: str, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
         """The k best by BM25; passages that share no word with the query are left out."""
         asked = _counted(next(iter(tokenized([text]))))
         if not asked:
@@ -146,6 +138,10 @@ class Postgres:
         anything = " | ".join(f"'{term}'" for term in terms)
         rows = self._rows(WORDS, only, terms=terms, times=times, any=anything, k=k)
         return [Hit(_passage(row), float(row[6])) for row in rows]
+
+    def whole(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits: none is thin here."""
+        return list(hits)
 
     def passages(self, only: Filter = ALL) -> Iterator[Passage]:
         """All passages in order of document and start."""
@@ -213,6 +209,7 @@ class Postgres:
         return SQL(query).format(
             passages=Identifier("rung", f"passages_{name}"),
             states=Identifier("rung", f"states_{name}"),
+            graph=Identifier(f"graph_{name}"),
             state=Literal(self.state),
             dimensions=Literal(self.dimensions),
             columns=SQL(COLUMNS),
@@ -235,18 +232,19 @@ def open_state(folder: Path, dimensions: int, state: str, where: str = "") -> Po
 def connected(where: str) -> psycopg.Connection[Any]:
     """A connection to the server, each statement a transaction of its own. KnowledgeError where there can be none."""
     with translated():
-        return psycopg.connect(where, autocommit=True, connect_timeout=10, client_encoding="UTF8", application_name="rung")
+        made = psycopg.connect(where, autocommit=True, connect_timeout=10, client_encoding="UTF8", application_name="rung")
+        made.execute(SESSION)
+        return made
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(hint: str = "the server needs the extension vector (pgvector), and the user the right to create a schema") -> Iterator[None]:
     """PostgreSQL's errors as ours. Its messages name host, port and user, never a password."""
     try:
         yield
     except psycopg.OperationalError as error:
         raise KnowledgeError(f"PostgreSQL can't be reached: {_line(error)}", "check the address under [knowledge] in rung.toml") from None
     except psycopg.Error as error:
-        hint = "the server needs the extension vector (pgvector), and the user the right to create a schema"
         raise KnowledgeError(f"PostgreSQL refused: {_line(error)}", hint) from None
 
 

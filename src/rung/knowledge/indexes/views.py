@@ -1,10 +1,11 @@
-"""Vectors of what a filter lets through, kept in memory for as long as one state is searched. It refuses to hold more than its room."""
+"""What a filter lets through, vectors and all but the texts, in memory while one state is searched. It refuses to outgrow its room."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,16 @@ PIECE = 512  # rows multiplied at once: too few for BLAS to wake its threads, wh
 
 @dataclass(frozen=True)
 class View:
-    """The rows that a filter lets through, shape (rows,), and their unit vectors, shape (rows, d)."""
+    """The ids of the rows that a filter lets through, shape (rows,), their unit vectors, (rows, d), and small columns."""
 
     rows: NDArray[Any]
     vectors: Vectors
+    columns: Any  # an Arrow table
+
+    @cached_property
+    def order(self) -> NDArray[Any]:
+        """What sorts the ids."""
+        return self.rows.argsort()
 
     def best(self, vector: Vectors, k: int) -> dict[int, float]:
         """The k rows nearest to one unit vector of shape (d,) by cosine, each with its score."""
@@ -35,7 +42,20 @@ class View:
         for at in range(0, len(scores), PIECE):
             np.dot(self.vectors[at : at + PIECE], wanted, out=scores[at : at + PIECE])
         near = np.argpartition(-scores, k)[:k] if k < len(scores) else np.arange(len(scores))
-        return dict(zip(self.rows[near].tolist(), scores[near].tolist(), strict=True))
+        rounded = scores[near].round(6)  # the last bits of equal vectors' scores differ by where they stand in a piece
+        return dict(zip(self.rows[near].tolist(), rounded.tolist(), strict=True))
+
+    def told(self, ids: Sequence[int]) -> list[dict[str, Any]] | None:
+        """The small columns of these rows, and their ids as `_rowid`; None where one isn't here."""
+        import numpy as np
+
+        if not ids or not len(self.rows):
+            return None if ids else []
+        wanted = np.asarray(ids, self.rows.dtype)
+        places = self.order.take(np.searchsorted(self.rows, wanted, sorter=self.order), mode="clip")
+        if not np.array_equal(self.rows[places], wanted):
+            return None
+        return [{"_rowid": at, **row} for at, row in zip(ids, self.columns.take(places).to_pylist(), strict=True)]
 
 
 @dataclass
@@ -45,6 +65,11 @@ class Views:
     version: int = -1
     held: OrderedDict[Filter, View | None] = field(default_factory=OrderedDict)  # None: lets too much through
     lock: Lock = field(default_factory=Lock)
+
+    def held_of(self, version: int, only: Filter) -> View | None:
+        """The filter's view of this version where it is held; nothing is loaded."""
+        with self.lock:
+            return self.held.get(only) if self.version == version else None
 
     def view(self, version: int, only: Filter, load: Callable[[], View | None]) -> View | None:
         """The filter's view of this version, loaded where it isn't held."""

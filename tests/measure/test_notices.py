@@ -1,4 +1,4 @@
-"""Warnings: each speaks where its numbers say so, is silent one step before, and silent where nothing is known."""
+"""Notices: each speaks where its numbers say so, is silent one step before, and silent where nothing is known."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from rung.measure.warn import Circumstances, warnings
+from rung.measure.notices import Circumstances, notices
 
 CALM = Circumstances(("prompt", "few-shot", "long-context", "rag", "hybrid"), examples=800, k=5, baseline=True)
 
 
 def names(told: Circumstances) -> list[str]:
-    return [one.name for one in warnings(told)]
+    return [one.name for one in notices(told)]
 
 
 def test_a_calm_project_and_one_that_knows_nothing() -> None:
@@ -62,7 +62,7 @@ def test_it_speaks_and_is_silent(name: str, loud: dict[str, object], quiet: dict
 
 def test_each_holds_its_numbers_and_what_to_do() -> None:
     told = replace(CALM, rungs=("tuned",), overlap=3, baseline=False, system_tokens=4_321, examples=77, changes_a_week=2.0)
-    found = warnings(told)
+    found = notices(told)
     assert [one.name for one in found] == ["overlap", "no baseline", "long instructions", "few examples", "stale weights"]
     assert "4,321" in found[2].found
     assert "77" in found[3].found
