@@ -66,6 +66,15 @@ def test_answers_have_the_form_that_the_document_says(server: Served) -> None:
     assert check(server, "/v1/search", "POST", json={"query": "gear"}).json()["data"]
 
 
+def test_feedback_and_metrics_too(server: Served) -> None:
+    name = check(server, "/v1/chat/completions", "POST", json=asked("What does the gear cost?")).json()["id"]
+    assert check(server, "/v1/feedback", "POST", json={"answer": name, "thumb": "up", "correction": "41 euros"}).status_code == 200
+    assert check(server, "/v1/feedback", "POST", json={"answer": "nothing", "thumb": "up"}).status_code == 404
+    assert check(server, "/v1/feedback", "GET").json()["data"]
+    assert check(server, "/v1/feedback/take", "POST", json={"answer": name, "as": "case"}).status_code == 200
+    assert check(server, "/metrics", "GET").status_code == 404, "they are off"
+
+
 def test_refusals_too(server: Served) -> None:
     for path in ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/rerank", "/v1/search"):
         assert check(server, path, "POST", json={"query": 1}).status_code == 400

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,7 @@ def test_a_server_killed_in_mid_stream_loses_nothing_that_was_acknowledged(two: 
     two.engine.pieces, two.engine.pause = ["word "] * 12, 0.05
     done: dict[str, str] = {}
     cut: list[str] = []
+    thumbs: list[str] = []  # the ids of answers whose feedback was acknowledged
 
     def streamed(text: str) -> None:
         said: list[dict[str, Any]] = []
@@ -140,6 +142,9 @@ def test_a_server_killed_in_mid_stream_loses_nothing_that_was_acknowledged(two: 
         if lines and lines[-1] == "[DONE]":
             said = [json.loads(line) for line in lines[:-1]]
             done[text] = "".join(one["choices"][0]["delta"].get("content") or "" for one in said)
+            with suppress(httpx.TransportError):
+                if two.client.post("/v1/feedback", json={"answer": said[0]["id"], "thumb": "up"}).status_code == 200:
+                    thumbs.append(said[0]["id"])
         else:
             cut.append(text)
 
@@ -166,6 +171,9 @@ def test_a_server_killed_in_mid_stream_loses_nothing_that_was_acknowledged(two: 
     entries = [one for one in trail.entries(store) if one.kind == "question"]
     noted = {str(one.content["question"]): str(one.content["answer"]) for one in entries if one.content}
     assert {text: noted.get(text) for text in done} == {text: answer.strip() for text, answer in done.items()}
+    told = two.servers[1].client.get("/v1/feedback").json()["data"]
+    assert thumbs
+    assert set(thumbs) <= {one["answer"] for one in told}
     trail.verify(store)
     with served(two.shops[0], two.servers[1].client.headers["authorization"].split()[1]) as again:
         for server in (again, two.servers[1]):
