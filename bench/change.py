@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rung.types import Vectors
 
 HANDBOOK = Path(__file__).resolve().parents[2] / "shared" / "data" / "sourcegraph_handbook" / "docs_head.jsonl.gz"
-DIMENSIONS, PER_DOCUMENT, EDITS, SYNCS = 384, 10, 60, 20
+DIMENSIONS, PER_DOCUMENT, EDITS, SYNCS = 384, 10, 60, 60
 BATCH = 250_000  # passages that a commit adds while the index is built
 
 

@@ -119,11 +119,11 @@ def _show(found: Costs) -> None:
     print(f"{found.questions_month:,.0f} questions a month for {found.months:g} months; {paid}; prices {found.tariff.version}, {currency}")
     table = Table(box=None, pad_edge=False)
     for column in ("rung", "right", "to build", "a month", f"in {found.months:g} months", "per 1,000", "per correct, 95 %"):
-        table.add_column(column, justify="left" if column == "rung" else "right")
+        table.add_column(column, justify="left" if column == "rung" else "right", overflow="fold")
     for one in found.rungs:
         right = "-" if one.running.right is None else f"{100 * one.running.right:.0f} %"
         cells = [money(one.running.up_front), money(one.month.estimate), money(one.total.estimate), money(one.per_1000.estimate)]
-        table.add_row(one.name, right, *cells, spread(one.per_correct))
+        table.add_row(one.name.replace("@", "\n@"), right, *cells, spread(one.per_correct))
     Console().print(table, highlight=False)
     for crossing in sorted(found.crossings, key=lambda c: c.volume.estimate or 0)[:SHOWN]:
         after = f", {crossing.months.estimate:.1f} months at this volume" if crossing.months.estimate else ""

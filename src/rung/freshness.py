@@ -120,6 +120,8 @@ def _rung(scene: _Scene, name: str, before: Sequence[Answer], change_seconds: fl
 
 def _versions(ws: Workspace, before: Path) -> tuple[dict[str, Document], dict[str, Document]]:
     """Path → document, then and now; what the folder `before` lacks was then as it is now."""
+    if not before.is_dir():
+        raise DataError(f"there is no folder {before}", "name one with --before that holds older versions of documents")
     from rung.knowledge.gather import gather
     from rung.knowledge.read import read_folder
     from rung.workspace.ignoring import ignored

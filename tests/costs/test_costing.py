@@ -38,6 +38,15 @@ def test_the_table_the_page_and_the_json_say_the_same(leaflet: Path) -> None:
     assert f"<h1>{told['cheapest']} costs least" in page
 
 
+def test_rows_of_several_models_can_be_told_apart(leaflet: Path, tmp_path: Path) -> None:
+    both = tmp_path / "leaflet"
+    shutil.copytree(leaflet, both)
+    done = ran("climb", str(both), "--rung", "long-context", "--model", "bundled:tiny", "--model", "bundled:reader")
+    assert done.returncode == 0, done.stderr
+    rows = ran("cost", str(both)).stdout.splitlines()
+    assert [row.split()[0] for row in rows if row.startswith("@")] == ["@tiny", "@reader"]
+
+
 def test_prices_of_a_file(leaflet: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     assert ran("cost", "--write", str(file)).returncode == 0

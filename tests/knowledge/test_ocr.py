@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,42 @@ def test_without_tesseract_a_project_that_wants_it_is_refused_at_once(tmp_path: 
     assert done.returncode == 2
     assert "error: reading scanned pages needs the program tesseract" in done.stderr
     assert "hint: install it" in done.stderr
+
+
+def one_picture(side: int) -> bytes:
+    """A PDF with one picture of side × side pixels of one bit, which is small as it is all black."""
+    packer = zlib.compressobj(9)
+    pixels = b"".join(packer.compress(bytes(side // 8) * 1000) for _ in range(side // 1000)) + packer.flush()
+    about = b"/Width %d/Height %d/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/FlateDecode/Length %d" % (side, side, len(pixels))
+    bodies = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 5 0 R/Resources<</XObject<</I 4 0 R>>>>>>",
+        b"<</Type/XObject/Subtype/Image" + about + b">>stream\n" + pixels + b"\nendstream",
+        b"<</Length 31>>stream\nq 600 0 0 700 0 0 cm /I Do Q  \nendstream",
+    ]
+    raw, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(bodies, 1):
+        places.append(len(raw))
+        raw += b"%d 0 obj" % number + body + b"endobj\n"
+    table = b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places)
+    return raw + table + b"trailer<</Size 6/Root 1 0 R>>startxref\n%d\n%%%%EOF" % len(raw)
+
+
+MEASURED = """
+import resource, sys
+from rung.knowledge.read import read_document
+from rung.knowledge.reading import Unreadable
+try:
+    read_document(sys.stdin.buffer.read(), "huge.pdf", "eng")
+except Unreadable as reason:
+    print(reason, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@tesseract
+def test_a_picture_that_would_fill_the_memory_is_named_and_not_unpacked() -> None:
+    done = subprocess.run([sys.executable, "-c", MEASURED], input=one_picture(80_000), capture_output=True, check=True)  # 800 MB unpacked
+    reason, _, megabytes = done.stdout.decode().rpartition(" ")
+    assert "is scanned: 1 page of pictures" in reason
+    assert int(megabytes) < 400

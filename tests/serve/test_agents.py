@@ -14,6 +14,7 @@ import pytest
 from shop_project import refused, rung
 
 from rung.workspace.store import open_store
+from rung.workspace.traffic import traffic
 from rung.workspace.trail import entries, verify
 from rung.workspace.workspace import open_workspace
 
@@ -122,6 +123,10 @@ def test_every_question_is_in_the_audit_log(project: Path) -> None:
     assert noted[0].content is not None
     assert noted[0].content["question"] == "How long does the warranty last?"
     assert noted[0].told["passages"]
+    assert all(one.content and one.content["documents"] for one in noted), "by which they can be forgotten"
+    [row] = traffic(store)
+    assert (row.id, row.entry, row.who, row.ended) == (noted[0].told["id"], 1, "mcp anna", "answered")
+    store.close()
 
 
 def test_a_page_of_sources_says_that_there_are_more(project: Path) -> None:

@@ -412,7 +412,7 @@ def test_a_lineage_is_drawn_with_the_most_rows_first_and_the_rest_as_one() -> No
     assert names[-1] == "31 more documents"
     assert sum(rows for _, _, rows in drawn["left"]) == sum(range(40))
     heights = [y for y, _, _ in drawn["left"]]
-    assert all(low < high for low, high in itertools.pairwise(heights))
+    assert heights == sorted(set(heights))
     assert heights[0] >= 0
     assert heights[-1] <= drawn["height"]
     assert len(drawn["lines"]) == 11

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from studio_server import PASSWORD, ROOT, chromium, leaflet, serious, serving, until
 
+from rung.workspace.catalogue import moves
+
 PAGES = (
     "/", "/documents", "/documents/search?q=volunteers", "/documents/view?path=welcome.md&start=10&end=60", "/cases",
     "/cases?side=examples", "/cases/edit?side=cases&id=welcome-1", "/climb", "/chat", "/compare", "/train", "/adapters",
@@ -229,6 +231,7 @@ def move_labels(walk: Walk, folder: Path, table: Path) -> None:
     walk.done()
     walk.job("Roll back")
     until(lambda: "rollback" in walk.text(), 20)
+    assert {one.who for one in moves(folder / ".rung")} == {"admin"}  # not whoever started the server
     walk.shoot("adapters")
     next(one for one in walk.all(".card") if "shed/prod" not in one.text).find_element("css selector", "a").click()
     drawn = walk.one("svg.flow").get_attribute("textContent")

@@ -78,5 +78,8 @@ def test_the_command_line_tells_it(shop: Path) -> None:
 def test_what_can_not_be_measured_is_refused(shop: Path) -> None:
     with pytest.raises(DataError, match="no question's evidence is gone"):
         measure(open_workspace(shop), shop / "history")
+    with pytest.raises(DataError, match="there is no folder") as caught:
+        measure(open_workspace(shop), shop / "nowhere")
+    assert "--before" in caught.value.hint
     with pytest.raises(ConfigError, match="no rung 'ragg'"):
         measure(open_workspace(shop), shop / "history", shop / "old.jsonl", ("ragg",))

@@ -17,7 +17,7 @@ def show(found: Diagnosis, name: str) -> None:
     print(f"{name}: {found.asked} cases asked, {spread(found.right)} right, {len(found.causes)} wrong")
     causes = Table(box=None, pad_edge=False)
     for column in ("why", "cases", "share, 95 %", "", "such as"):
-        causes.add_column(column, justify="right" if column in ("cases", "share, 95 %") else "left")
+        causes.add_column(column, justify="right" if column in ("cases", "share, 95 %") else "left", overflow="fold")
     for one in found.shares:
         causes.add_row(one.kind, str(one.count), spread(one.share), CLASSES[one.kind], ", ".join(one.cases[:NAMED]))
     if found.shares:

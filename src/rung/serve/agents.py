@@ -7,25 +7,30 @@ It refuses to change anything.
 from __future__ import annotations
 
 import sys
+import time
+import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from rung.errors import ConfigError, DataError, MissingExtra, RungError
+from rung.measure.cost import cost, seconds
 from rung.serve.offers import Offers
 from rung.serve.refusals import Refusal
+from rung.workspace import workspace as w
 from rung.workspace.keys import Key
-from rung.workspace.store import Store, open_store
-from rung.workspace.trail import note
+from rung.workspace.store import Run, Store, open_store
+from rung.workspace.traffic import figures, keep
+from rung.workspace.trail import append, note
 from rung.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
     from rung.approach.approach import Approach
-    from rung.types import Answer, Passage
+    from rung.types import Answer, Hit, Passage
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,9 +106,9 @@ def server(offers: Offers, key: Key, rung: str, store: Store) -> MCPServer[None]
         """Answer a question from the documents. `model` is a rung such as rag, or the label of an adapter."""
         from rung.approach.approach import answer_all
 
+        started = time.time()
         (answer,) = (answer for _, answer in answer_all(_answering(offers, key, model), [_asked(question)]))
-        told = {"model": model, "made_by": dict(answer.made_by), "passages": [hit.passage.id for hit in answer.hits]}
-        note(store, "question", who, told, _kept(offers, {"question": question, "answer": answer.text}))
+        _noted(offers, store, who, model, answer, started)
         return _said(answer, model)
 
     def search(query: str, k: int = 5) -> list[Place]:
@@ -115,7 +120,7 @@ def server(offers: Offers, key: Key, rung: str, store: Store) -> MCPServer[None]
         if knowledge is None:
             return []
         hits = find(knowledge, _asked(query), min(max(k, 1), MOST), mode(offers.open().ws, knowledge))
-        note(store, "search", who, {"passages": [hit.passage.id for hit in hits]}, _kept(offers, {"query": query}))
+        note(store, "search", who, {"passages": [hit.passage.id for hit in hits]}, _kept(offers, {"query": query}, hits))
         return [_place(hit.passage) for hit in hits]
 
     def sources(under: str = "", after: str = "") -> Listed:
@@ -163,9 +168,27 @@ def _asked(text: str) -> str:
     return text
 
 
-def _kept(offers: Offers, text: dict[str, str]) -> dict[str, str] | None:
-    """What the audit log keeps of people's words."""
-    return text if offers.open().ws.config.serve.audit == "text" else None
+def _noted(offers: Offers, store: Store, who: str, model: str, answer: Answer, started: float) -> None:
+    """The entry in the audit log and the row of figures, as `rung serve` writes them."""
+    ws, name = offers.open().ws, f"mcp-{uuid.uuid4().hex}"
+    told = {"model": model, "made_by": dict(answer.made_by), "passages": [hit.passage.id for hit in answer.hits], "id": name}
+    content = _kept(offers, {"question": answer.question, "answer": answer.text}, answer.hits)
+    money = cost(answer.usage, seconds(answer), w.prices(ws))
+    row = figures(
+        answer, id=name, entry=0, at=started, who=who, model=model, ended="answered", seconds=time.time() - started, money=money,
+        refusal=ws.config.answer.refusal,
+    )  # fmt: skip
+
+    def work(run: Run) -> None:
+        keep(run, replace(row, entry=append(run, "question", who, told, content).number))
+
+    store.write(work)
+
+
+def _kept(offers: Offers, text: dict[str, str], hits: Sequence[Hit]) -> dict[str, Any] | None:
+    """What the audit log keeps of people's words, with the documents behind them, by which they can be forgotten."""
+    documents = list(dict.fromkeys(hit.passage.document for hit in hits))
+    return {**text, "documents": documents} if offers.open().ws.config.serve.audit == "text" else None
 
 
 def _said(answer: Answer, model: str) -> Said:

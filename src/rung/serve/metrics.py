@@ -6,8 +6,9 @@ Several workers of one server write into files of a folder, which each of them r
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rung.errors import MissingExtra
 from rung.types import Answer
@@ -16,6 +17,15 @@ from rung.workspace.traffic import Traffic
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where workers meet; prometheus-client reads it when it is imported
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160)
 SEARCH = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+COUNTERS = {
+    "questions": ("Questions, by how they ended.", ["model", "ended"]),
+    "tokens": ("Tokens; cached ones are among those of prompts.", ["model", "kind"]),
+    "cost": ("Cost by [prices].", ["model"]),
+    "abstained": ("Answers that say they don't know.", ["model"]),
+    "sentences": ("Checked sentences.", ["model", "support"]),
+    "feedback": ("Feedback.", ["model", "kind"]),
+    "requests": ("Requests, by path and status.", ["path", "status"]),
+}
 
 
 @dataclass(frozen=True)
@@ -37,38 +47,13 @@ def meter() -> Meter:
     except ModuleNotFoundError as error:
         raise MissingExtra(f"metrics ({error.name})", "metrics") from None
     own = CollectorRegistry()
-    questions = Counter("rung_questions", "Questions, by how they ended.", ["model", "ended"], registry=own)
-    seconds = Histogram("rung_answer_seconds", "Seconds of an answer.", ["model"], buckets=SECONDS, registry=own)
-    retrieval = Histogram("rung_retrieval_seconds", "Seconds of the search within.", ["model"], buckets=SEARCH, registry=own)
-    tokens = Counter("rung_tokens", "Tokens; cached ones are among those of prompts.", ["model", "kind"], registry=own)
-    money = Counter("rung_cost", "Cost by [prices].", ["model"], registry=own)
-    scores = Summary("rung_retrieval_score", "Score of the best passage.", ["model"], registry=own)
-    abstained = Counter("rung_abstained", "Answers that say they don't know.", ["model"], registry=own)
-    sentences = Counter("rung_sentences", "Checked sentences.", ["model", "support"], registry=own)
-    feedback = Counter("rung_feedback", "Feedback.", ["model", "kind"], registry=own)
-    requests = Counter("rung_requests", "Requests, by path and status.", ["path", "status"], registry=own)
+    made: dict[str, Any] = {name: Counter(f"rung_{name}", told, labels, registry=own) for name, (told, labels) in COUNTERS.items()}
+    model: dict[str, Any] = {"labelnames": ["model"], "registry": own}
+    made["seconds"] = Histogram("rung_answer_seconds", "Seconds of an answer.", buckets=SECONDS, **model)
+    made["retrieval"] = Histogram("rung_retrieval_seconds", "Seconds of the search within.", buckets=SEARCH, **model)
+    made["score"] = Summary("rung_retrieval_score", "Score of the best passage.", **model)
     running = Gauge("rung_running", "Questions being answered.", registry=own, multiprocess_mode="livesum")
     waiting = Gauge("rung_waiting", "Questions that wait.", registry=own, multiprocess_mode="livesum")
-
-    def answered(row: Traffic, answer: Answer, trace: str) -> None:
-        questions.labels(row.model, row.ended).inc()
-        seconds.labels(row.model).observe(row.seconds)
-        for kind in ("prompt", "completion", "cached"):
-            tokens.labels(row.model, kind).inc(getattr(row, kind))
-        money.labels(row.model).inc(row.money)
-        abstained.labels(row.model).inc(row.abstained)
-        if row.score is not None:
-            retrieval.labels(row.model).observe(row.retrieval)
-            scores.labels(row.model).observe(row.score)
-        if row.sentences:
-            sentences.labels(row.model, "supported").inc(row.sentences - row.unsupported)
-            sentences.labels(row.model, "unsupported").inc(row.unsupported)
-
-    def rated(model: str, kind: str) -> None:
-        feedback.labels(model, kind).inc()
-
-    def requested(path: str, status: int) -> None:
-        requests.labels(path, str(status)).inc()
 
     def queued(now: int, later: int) -> None:
         running.set(now)
@@ -81,7 +66,29 @@ def meter() -> Meter:
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return bytes(generate_latest(together))
 
-    return Meter(answered, rated, requested, queued, shown)
+    return Meter(
+        lambda row, answer, trace: _count(made, row),
+        lambda name, kind: made["feedback"].labels(name, kind).inc(),
+        lambda path, status: made["requests"].labels(path, str(status)).inc(),
+        queued,
+        shown,
+    )
+
+
+def _count(made: Mapping[str, Any], row: Traffic) -> None:
+    name = row.model
+    made["questions"].labels(name, row.ended).inc()
+    made["seconds"].labels(name).observe(row.seconds)
+    for kind in ("prompt", "completion", "cached"):
+        made["tokens"].labels(name, kind).inc(getattr(row, kind))
+    made["cost"].labels(name).inc(row.money)
+    made["abstained"].labels(name).inc(row.abstained)
+    if row.score is not None:
+        made["retrieval"].labels(name).observe(row.retrieval)
+        made["score"].labels(name).observe(row.score)
+    if row.sentences:
+        made["sentences"].labels(name, "supported").inc(row.sentences - row.unsupported)
+        made["sentences"].labels(name, "unsupported").inc(row.unsupported)
 
 
 def ended(process: int, meeting: str) -> None:

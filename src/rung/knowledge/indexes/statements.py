@@ -68,11 +68,11 @@ ORDER BY 0 + far, document, first LIMIT %(k)s
 """  # the graph's order is nearly right, and PostgreSQL would take it as given
 WORDS: LiteralString = """
 WITH size AS (SELECT passages, words / greatest(passages, 1)::float8 AS mean FROM {states} WHERE state = %(state)s),
-asked AS (
+asked AS MATERIALIZED (
     SELECT term, times, (SELECT count(*) FROM {passages} WHERE words @@ ('''' || term || '''')::tsquery
         AND born <= %(state)s AND (died IS NULL OR died > %(state)s)) AS held
     FROM unnest(%(terms)s::text[], %(times)s::float8[]) AS pair (term, times)),
-weighed AS (SELECT term, times * ln(1 + (passages - held + 0.5) / (held + 0.5)) AS weight FROM asked, size),
+weighed AS MATERIALIZED (SELECT term, times * ln(1 + (passages - held + 0.5) / (held + 0.5)) AS weight FROM asked, size),
 found AS (SELECT * FROM {passages} WHERE words @@ %(any)s::tsquery AND {shown}),
 scored AS (
     SELECT {columns}, (SELECT sum(weight * cardinality(positions) / (cardinality(positions)
@@ -80,7 +80,7 @@ scored AS (
         FROM unnest(words) JOIN weighed ON term = lexeme) AS score
     FROM found, size)
 SELECT {columns}, score FROM scored ORDER BY score DESC, document, first LIMIT %(k)s
-"""
+"""  # materialized: else PostgreSQL may count how many passages hold a word once for every passage
 PASSAGES: LiteralString = "SELECT {columns} FROM {passages} WHERE {shown} ORDER BY document, first"
 STORED: LiteralString = """
 SELECT {columns}, vector::real[] FROM {passages} WHERE {shown} AND document = ANY(%(documents)s) ORDER BY document, first

@@ -1,4 +1,7 @@
-"""Reads the words off pictures of pages with the program tesseract, on this machine. It refuses languages that are not installed."""
+"""Reads the words off pictures of pages with the program tesseract, on this machine.
+
+It refuses languages that are not installed, and leaves out pages whose pictures would fill the memory once they are unpacked.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from rung.errors import KnowledgeError, MissingExtra
 
 DPI = 300  # what tesseract's models were trained at
 PIXELS = 40_000_000  # of a page; larger ones are rendered coarser
+LARGEST = 200_000_000  # pixels of a picture in a page: a sheet of A0 at 300 dots per inch has 140 million
 SECONDS = 120.0  # for one page
 
 
@@ -43,10 +47,19 @@ def recognised(raw: bytes, numbers: Sequence[int], languages: str) -> dict[int, 
     waiting, workers = iter(numbers), os.cpu_count() or 1
     with pypdfium2.PdfDocument(raw) as document, ThreadPoolExecutor(workers) as pool:
         while batch := list(islice(waiting, workers)):  # no more pictures in memory than are being read
-            pictures = [_picture(document[number - 1]) for number in batch]
-            texts = pool.map(lambda picture: _text(picture, languages), pictures)
-            found |= {number: text for number, text in zip(batch, texts, strict=True) if text}
+            pages = {number: document[number - 1] for number in batch}
+            pictures = {number: _picture(page) for number, page in pages.items() if not _huge(page)}
+            texts = pool.map(lambda picture: _text(picture, languages), pictures.values())
+            found |= {number: text for number, text in zip(pictures, texts, strict=True) if text}
     return found
+
+
+def _huge(page: Any) -> bool:
+    """Whether a picture in the page says that it has more pixels than are unpacked."""
+    from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
+
+    sizes = (one.get_px_size() for one in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE]))
+    return any(width * height > LARGEST for width, height in sizes)
 
 
 def _picture(page: Any) -> bytes:
