@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +26,7 @@ class Engine:
     pause: float = 0.0
     call: dict[str, str] | None = None
     key: str = ""
+    reply: Callable[[str], str] | None = None  # what is said to the last message, in place of pieces
     left: threading.Event = field(default_factory=threading.Event)  # a client hung up in the middle
     spoken: int = 0
 
@@ -92,7 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
         else:
             try:
-                for piece in engine.pieces if engine.pieces is not None else [f"{body['model']} speaks"]:
+                said = [engine.reply(body["messages"][-1]["content"])] if engine.reply else engine.pieces
+                for piece in said if said is not None else [f"{body['model']} speaks"]:
                     time.sleep(engine.pause)
                     self._event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
                     engine.spoken += 1

@@ -67,6 +67,9 @@ class KnowledgeConfig(Section):
         pattern="^(exact|(lance|postgres)(:.+)?)$",
         description="where vectors and full text live: lance, lance:s3://BUCKET/FOLDER, postgres:URL or exact",
     )
+    share: str = Field(
+        "", description="with an index in PostgreSQL: a name under which copies of this project on other machines share that index"
+    )
     keep_days: float = Field(30, ge=0, description="how long earlier states can be opened again; 0 keeps none")
     ocr: bool | Annotated[str, Field(pattern=r"^[A-Za-z_]+(\+[A-Za-z_]+)*$")] = Field(
         False,
@@ -279,7 +282,10 @@ class ServeConfig(Section):
     store: str = Field(
         "sqlite",
         pattern="^(sqlite|postgres:.*)$",
-        description="where keys, counts and the audit log are kept: sqlite (a file in .rung) or postgres:URL, which replicas share",
+        description="where keys, counts, the audit log and labels are kept: sqlite (files in .rung) or postgres:URL, which replicas share",
+    )
+    adapters: str = Field(
+        "", pattern="^(s3://.+)?$", description="s3://BUCKET/FOLDER that replicas fetch adapters from; empty where they are in .rung alone"
     )
     at_once: int = Field(64, ge=1, description="questions answered side by side")
     queue: int = Field(128, ge=0, description="questions that may wait; more are refused with 429")

@@ -60,9 +60,10 @@ check(refused.code, "model_not_found");
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    folder = write_project(tmp_path_factory.mktemp("shop"))
+    pushes = 'folder = "docs"\n[[knowledge.sources]]\nkind = "push"\nname = "crm"\npath = "pushed"\nlargest_mb = 1\n'
+    folder = write_project(tmp_path_factory.mktemp("shop"), more=pushes)
     store = open_store(open_workspace(folder))
-    _, text = add_key(store, "clients")
+    _, text = add_key(store, "clients", role="editor")
     store.close()
     return folder, text
 

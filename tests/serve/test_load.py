@@ -80,6 +80,19 @@ def test_a_deadline_ends_the_answer_and_the_work(shop: Path, engine: Engine) -> 
     assert ended(shop) == ["deadline_exceeded"] * 2
 
 
+def test_an_engine_that_stalls_holds_its_place_until_the_deadline_alone(shop: Path, engine: Engine) -> None:
+    engine.pieces, engine.pause = ["never"], 30.0
+    with served(shop) as server:
+        for stream in (False, True):
+            said = server.client.post("/v1/chat/completions?timeout=0.5", json=asked("q", stream=stream))
+            assert (said.status_code, said.json()["error"]["code"]) == (504, "deadline_exceeded")
+        waited(lambda: server.client.get("/ready").json()["running"] == 0, 10)
+        assert len(engine.asked) == 2, "nobody asks again for whom nobody waits"
+        engine.pieces, engine.pause = ["well"], 0.0
+        assert server.client.post("/v1/chat/completions", json=asked("q")).status_code == 200
+    assert ended(shop) == ["deadline_exceeded"] * 2 + ["answered"]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_when_the_client_leaves_the_engine_stops(shop: Path, engine: Engine, stream: bool) -> None:
     engine.pieces, engine.pause = ["word "] * 200, 0.05

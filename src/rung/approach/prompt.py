@@ -16,6 +16,7 @@ from rung.types import ChatModel, Citation, Hit, Message, Messages
 
 CITE = "Cite the passage number in brackets."
 MARKER = re.compile(r"\[(\d{1,3})\]")
+QUOTED = re.compile(r"\[ \d{1,3} \]")  # how a marker that stands in a document is shown, so that quoting it cites nothing
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ def render(
 
 
 def passage(hit: Hit) -> str:
-    """A passage under the headings it stands below."""
+    """A passage under the headings it stands below. No document can number passages, or begin another: its markers are loosened."""
     headings = " > ".join(hit.passage.headings)
-    return f"{headings}\n{hit.passage.text.strip()}" if headings else hit.passage.text.strip()
+    text = f"{headings}\n{hit.passage.text.strip()}" if headings else hit.passage.text.strip()
+    return MARKER.sub(r"[ \1 ]", text)
 
 
 class Wider(Protocol):

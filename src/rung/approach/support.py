@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rung.approach.claims import Atom, Claims, claims, denials, holds, stems
-from rung.approach.prompt import MARKER
+from rung.approach.prompt import MARKER, QUOTED
 from rung.approach.sentences import sentences
 from rung.types import Hit, Sentence
 
@@ -83,7 +83,7 @@ def check_sentence(text: str, question: str, hits: Sequence[Hit], given: Sequenc
 
 def bare(text: str) -> str:
     """A sentence without markers, Markdown and list numbering."""
-    text = re.sub(r"^\s*(?:[-*•>#]+|\d{1,3}[.)])\s+", "", MARKER.sub("", text))
+    text = re.sub(r"^\s*(?:[-*•>#]+|\d{1,3}[.)])\s+", "", QUOTED.sub("", MARKER.sub("", text)))
     return " ".join(re.sub(r"[*_`]{1,3}|\|", " ", text).split())
 
 

@@ -9,12 +9,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.errors import DataError, KnowledgeError
+from rung.errors import ConfigError, DataError, KnowledgeError, MissingExtra
 from rung.knowledge.access import Lists, allows, conditions, labels
 from rung.knowledge.choice import resolved
 from rung.knowledge.chunk import VERSION as CHUNKED
@@ -33,6 +33,7 @@ from rung.types import ALL, Document, Embedder, Filter, Hit, Labels, Passage
 
 if TYPE_CHECKING:
     from rung.knowledge.cluster import Cluster
+    from rung.knowledge.mirror import Mirror
 
 __all__ = [
     "Knowledge",
@@ -46,6 +47,7 @@ __all__ = [
     "reopened",
     "search",
     "seen",
+    "share",
     "sync",
 ]
 
@@ -70,6 +72,7 @@ class Knowledge:
     chunker: str = "structure"
     ocr: str = ""  # languages of scanned pages, where they are read
     stamp: tuple[int, ...] = ()  # of the state's file when `current` last looked
+    mirror: Mirror | None = None  # where copies of the project on other machines share the index
 
     @property
     def version(self) -> str:
@@ -126,19 +129,25 @@ def open_knowledge(
     keep_days: float = 30,
     chunker: str = "structure",
     ocr: str = "",
+    share: str = "",
 ) -> Knowledge:
     """The knowledge kept under `folder`, or an empty one; each embedder, index and way to make passages has its own place there.
 
-    `passage_tokens` is the longest passage in the embedder's tokens; earlier states can be opened again for `keep_days`.
-    Raises KnowledgeError where what is kept is damaged.
+    `passage_tokens` is the longest passage in the embedder's tokens; earlier states can be opened again for `keep_days`. Copies
+    of the project with an index in PostgreSQL that name the same `share` have one index together. Raises ConfigError where
+    the index is elsewhere, KnowledgeError where what is kept is damaged.
     """
     longest = min(passage_tokens, embedder.limit - 2)  # room for the special tokens
     stored_as = getattr(embedder, "stored_as", embedder.id)  # two embedders may differ in the questions alone
-    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT, *_made(chunker, ocr)])
+    home = folder / _named([index, stored_as, longest, READ, CHUNKED, LAYOUT, *_made(chunker, ocr), *_shared(share)])
+    mirror = _mirror(home, index) if share else None
     while True:
+        if mirror:
+            mirror.pull()
         state = read_state(home)
         try:
-            return Knowledge(home, embedder, index, longest, _index(home, index, embedder, state), state, ALL, keep_days, chunker, ocr)
+            opened = _index(home, index, embedder, state)
+            return Knowledge(home, embedder, index, longest, opened, state, ALL, keep_days, chunker, ocr, mirror=mirror)
         except KnowledgeError:
             if read_state(home) == state:  # else a commit has replaced and cleaned the state while we were opening it
                 raise
@@ -161,7 +170,7 @@ def reopened(knowledge: Knowledge, version: str) -> Knowledge:
 
 def purge(knowledge: Knowledge) -> None:
     """Delete all earlier states, and with them what was deleted since."""
-    with alone(knowledge.folder):
+    with _writing(knowledge):
         _refresh(knowledge)
         prune(knowledge.folder, -1)
         knowledge.index.tidy()
@@ -177,6 +186,8 @@ def current(knowledge: Knowledge) -> Knowledge:
 
     What holds the one before goes on reading that.
     """
+    if knowledge.mirror:
+        knowledge.mirror.pull()
     stamp = state_stamp(knowledge.folder)
     if stamp == knowledge.stamp:
         return knowledge
@@ -214,10 +225,12 @@ def sync(
     new = {document.path: document for document in documents}
     if len(new) < len(documents):
         raise DataError("two documents have the same path", "give each document a path of its own")
+    if knowledge.mirror:
+        knowledge.mirror.pull()
     _refresh(knowledge)
     now, of, report = _plan(knowledge.state, new, skipped, lists)
     if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
-        with alone(knowledge.folder):
+        with _writing(knowledge):
             planned = knowledge.state
             _refresh(knowledge)
             if knowledge.state is not planned:
@@ -226,6 +239,20 @@ def sync(
                 _change(knowledge, now, of, report.relabelled, progress, cluster)
             forget(knowledge.folder)
     return report
+
+
+@contextmanager
+def _writing(knowledge: Knowledge) -> Iterator[None]:
+    """Nobody else writes meanwhile, on this machine or another."""
+    with alone(knowledge.folder), knowledge.mirror.alone() if knowledge.mirror else nullcontext():
+        yield
+
+
+def share(knowledge: Knowledge) -> None:
+    """Let other copies have what was noted beside the index, such as how to rank."""
+    if knowledge.mirror:
+        with _writing(knowledge):
+            pass
 
 
 def _plan(
@@ -308,6 +335,8 @@ def _change(
                 keep(knowledge.folder, version)
             name = commit([*gone, *relabelled], same, rows)
             state = write_state(knowledge.folder, replace(state, index=name, dimensions=dimensions))
+        if knowledge.mirror:
+            knowledge.mirror.push()  # before anything of the state before is cleaned away
     except BaseException as error:  # Ctrl-C too: the index and the state must stand on the same commit
         knowledge.index = _index(knowledge.folder, knowledge.kind, knowledge.embedder, knowledge.state)
         if isinstance(error, (OSError, RuntimeError, ValueError)):
@@ -346,6 +375,20 @@ def _refresh(knowledge: Knowledge) -> None:
 
 def _named(told: object) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def _mirror(home: Path, index: str) -> Mirror:
+    if index.partition(":")[0] != "postgres":
+        raise ConfigError(f"copies of a project can't share the index '{index}'", "write postgres:URL, or take share out of [knowledge]")
+    try:
+        from rung.knowledge.mirror import Mirror
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"sharing an index ({error.name})", "postgres") from None
+    return Mirror(home, index.partition(":")[2])
+
+
+def _shared(share: str) -> list[str]:
+    return [f"share={share}"] if share else []
 
 
 def _made(chunker: str, ocr: str) -> list[str]:

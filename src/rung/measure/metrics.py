@@ -17,7 +17,7 @@ from rung.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MARKER = re.compile(r"\s*\[\d+\]")
+MARKER = re.compile(r"\s*\[ ?\d+ ?\]")  # citations, and what the documents quote of such
 THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:[,'\u00a0\u2009\u202f\u2019]\d{3})+(?!\d|[,.]\d{3}\b)(?:\.\d+)?")
 WHOLE = re.compile(r"(?<![\d.,])(\d+)\.00(?![\d]|\.\d)")
 UNIFY = str.maketrans(

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from rung.models.events import Reading, read_events
 from rung.models.options import chosen
 from rung.types import Json, Messages, Reply, Settings, Usage
 
+UNTIL: ContextVar[float] = ContextVar("until", default=float("inf"))  # the time.monotonic() after which nobody waits for an answer
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _LONGEST_WAIT = 60.0
 
@@ -138,7 +140,9 @@ def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threa
     for attempt in range(model.options.retries + 1):
         begun, reading = time.perf_counter(), Reading()
         try:
-            with model.client.stream("POST", f"{model.url}/chat/completions", json=body, headers=headers(model)) as response:
+            with model.client.stream(
+                "POST", f"{model.url}/chat/completions", json=body, headers=headers(model), timeout=_patience(model)
+            ) as response:
                 if response.status_code in _AGAIN and attempt < model.options.retries:
                     wait = _wait(response.headers.get("retry-after", ""), attempt, model.options.backoff, f"{settings.seed}/{body}")
                 else:
@@ -148,11 +152,17 @@ def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threa
                     _exhaust(lines)
                     return
         except httpx.TransportError as error:
-            if reading.text or attempt == model.options.retries:
+            if reading.text or attempt == model.options.retries or time.monotonic() >= UNTIL.get():
                 raise _unreachable(model, error, bool(reading.text)) from error
             wait = _wait("", attempt, model.options.backoff, f"{settings.seed}/{body}")
-        if gone.wait(wait):
+        if gone.wait(min(wait, max(0.0, UNTIL.get() - time.monotonic()))):
             return
+
+
+def _patience(model: EndpointModel) -> httpx.Timeout:
+    """The engine's own timeouts, or what is left until nobody waits: an engine that stalls holds no thread longer than that."""
+    left = max(0.01, UNTIL.get() - time.monotonic())
+    return httpx.Timeout(min(model.options.timeout, left), connect=min(model.options.connect_timeout, left))
 
 
 def _exhaust(lines: Iterator[str]) -> None:

@@ -102,11 +102,11 @@ def _canary(told: Mapping[str, Any]) -> Canary:
 
 def _recorded(ws: Workspace, done: Climb, model: str) -> tuple[str, Measured]:
     """The model that is asked, and the rung of the climb that it is compared with."""
-    from rung.workspace.catalogue import standing
+    from rung.workspace.catalogue import catalogue, standing
 
     of = {one.summary.name: one for one in done.rungs if one.summary.ran}
     name = model or done.verdict.chosen or next(iter(done.verdict.best), "")
-    stood = standing(ws.home, name) if name and name not in of else None
+    stood = standing(catalogue(ws), name) if name and name not in of else None
     found = of.get(stood.rung if stood else name)
     if found is None:
         hint = f"it measured {', '.join(of) or 'nothing'}: name one as --model"

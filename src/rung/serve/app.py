@@ -53,14 +53,14 @@ def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[
 
 def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The application over an open desk; `more` are routes of others, such as the documents that are sent."""
-    routes: list[BaseRoute] = [*_api(at), *more]
+    routes: list[BaseRoute] = [*_api(at, documents=bool(more)), *more]
     handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
     made = Starlette(routes=routes, exception_handlers=handlers)
     made.router.default = studio(at)  # behind the API, whose paths refuse a wrong method themselves
     return made
 
 
-def _api(at: Desk) -> list[BaseRoute]:
+def _api(at: Desk, *, documents: bool) -> list[BaseRoute]:
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
@@ -83,7 +83,7 @@ def _api(at: Desk) -> list[BaseRoute]:
         return JSONResponse({"object": "list", "data": data})
 
     async def described(request: Request) -> Response:
-        return JSONResponse(openapi())
+        return JSONResponse(openapi(documents=documents))
 
     async def metrics(request: Request) -> Response:
         await at.key(request, "editor")

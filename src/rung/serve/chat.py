@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from rung.errors import RungError
 from rung.serve import refusals, told
@@ -25,7 +26,23 @@ from rung.serve.running import Piece, Question, answering
 from rung.serve.schemas import ChatRequest, NamedTool, Part, Turn
 from rung.types import Answer, Message
 
-STREAM = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+STREAM = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+class Events(Response):
+    """Server-sent events as they come. Whether the client left is looked for where the answer is made, and not twice."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
+        self.pieces, self.status_code, self.background = pieces, 200, None
+        self.init_headers(STREAM)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them all; an end that comes before theirs ends the answer too."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async with aclosing(self.pieces):
+            async for piece in self.pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def chat(at: Desk, request: Request) -> Response:
@@ -40,7 +57,7 @@ async def chat(at: Desk, request: Request) -> Response:
         return JSONResponse(_completion(made, answer, cached=cached))
     first = await begun(pieces)
     with_usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
-    return StreamingResponse(_events(first, pieces, made, with_usage, cached), media_type="text/event-stream", headers=STREAM)
+    return Events(_events(first, pieces, made, with_usage, cached))
 
 
 def named(asked: Question, name: str, request: Request) -> Question:
@@ -108,7 +125,7 @@ async def begun(pieces: AsyncGenerator[Piece, None]) -> Piece:
     return await anext(pieces)
 
 
-async def spoken(first: Piece, pieces: AsyncGenerator[Piece, None]) -> AsyncIterator[Piece | Refusal]:
+async def spoken(first: Piece, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece | Refusal, None]:
     """All pieces, and what went wrong after the first one, which a stream tells as its last event."""
     async with aclosing(pieces):
         try:
@@ -124,7 +141,7 @@ async def spoken(first: Piece, pieces: AsyncGenerator[Piece, None]) -> AsyncIter
 
 async def _events(
     first: Piece, pieces: AsyncGenerator[Piece, None], made: Mapping[str, Any], with_usage: bool, cached: bool
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     said = ""
     yield _chunk(made, {"role": "assistant", "content": ""})
     async for piece in spoken(first, pieces):

@@ -21,8 +21,7 @@ from rung.parts import Parts, approach, named_adapter, unavailable
 from rung.serve.refusals import Refusal
 from rung.workspace import labels
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import FILE as CATALOGUE
-from rung.workspace.catalogue import moves
+from rung.workspace.catalogue import catalogue, moves, stamp
 from rung.workspace.workspace import Workspace, silent
 
 if TYPE_CHECKING:
@@ -132,11 +131,11 @@ class Offers:
 
     def _rung_of(self, opened: Opened, label: str) -> str:
         """The rung that a label answers on; "" where there is no such label. Read again when a label was moved."""
-        stamp = _moved(opened.ws.home / CATALOGUE)
-        if opened.rungs.get("") != stamp:
+        latest = stamp(catalogue(opened.ws))
+        if opened.rungs.get("") != latest:
             found = {one.id: one.rung for one in _labelled(opened.ws)}
             opened.rungs.clear()
-            opened.rungs.update({"": stamp, **found})
+            opened.rungs.update({"": latest, **found})
         return opened.rungs.get(label, "")
 
     def _following(self, opened: Opened, name: str) -> Callable[[], ChatModel]:
@@ -218,7 +217,7 @@ def _synced(ws: Workspace) -> None:
 
 def _labelled(ws: Workspace) -> list[Offer]:
     """The labels that stand on an adapter that may be served."""
-    last = {move.label: move for move in moves(ws.home)}
+    last = {move.label: move for move in moves(catalogue(ws))}
     found = []
     for label, move in sorted(last.items()):
         with suppress(RungError):
@@ -241,15 +240,6 @@ def _newest(ws: Workspace, rung: str) -> str:
 
 def _seen_by(ws: Workspace, key: Key) -> Workspace:
     return replace(ws, user=key.user, groups=key.groups)
-
-
-def _moved(catalogue: Path) -> str:
-    """Another text after each commit to a SQLite file, whose header counts them (https://www.sqlite.org/fileformat2.html)."""
-    try:
-        with catalogue.open("rb") as file:
-            return file.read(28).hex()
-    except OSError:
-        return "none"
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

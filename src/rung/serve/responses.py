@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from rung.serve import refusals, told
-from rung.serve.chat import STREAM, begun, event, named, question, spoken, text_of, whole
+from rung.serve.chat import Events, begun, event, named, question, spoken, text_of, whole
 from rung.serve.desk import Desk, misread, sent
 from rung.serve.refusals import Refusal
 from rung.serve.running import Piece, Question, answering
@@ -35,7 +35,7 @@ async def respond(at: Desk, request: Request) -> Response:
     if not wanted.stream:
         return JSONResponse(_done(made, await whole(pieces), cached=cached))
     first = await begun(pieces)
-    return StreamingResponse(_events(first, pieces, made, cached), media_type="text/event-stream", headers=STREAM)
+    return Events(_events(first, pieces, made, cached))
 
 
 def asked(wanted: ResponseRequest) -> Question:
@@ -128,7 +128,7 @@ def _part(text: str, annotations: Sequence[Any] = ()) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
 
 
-async def _events(first: Piece, pieces: AsyncGenerator[Piece, None], made: Mapping[str, Any], cached: bool) -> AsyncIterator[bytes]:
+async def _events(first: Piece, pieces: AsyncGenerator[Piece, None], made: Mapping[str, Any], cached: bool) -> AsyncGenerator[bytes, None]:
     number = 0
 
     def one(kind: str, **more: Any) -> bytes:

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from rung.approach.approach import Approach, answer_stream
 from rung.errors import RungError
 from rung.measure.cost import cost, seconds
+from rung.models.endpoint import UNTIL
 from rung.serve.desk import Desk
 from rung.serve.forms import PLAIN, Form, formed
 from rung.serve.gate import gone, late
@@ -31,6 +33,7 @@ from rung.workspace.traffic import figures, keep
 from rung.workspace.trail import append
 
 Piece = str | Answer
+GRACE = 0.2  # seconds after the deadline in which a thread sees that it is over
 
 
 @dataclass(frozen=True)
@@ -95,15 +98,17 @@ class Stoppable:
 
 async def answering(at: Desk, key: Key, asked: Question, request: Request) -> AsyncGenerator[Piece, None]:
     """Pieces of text as they come, the Answer last. Raises Refusal and RungError; closing it stops the generation."""
-    loop, stop = asyncio.get_running_loop(), Stop()
+    loop, stop, left_over = asyncio.get_running_loop(), Stop(), deadline(at, request)
+    within = copy_context()
+    within.run(UNTIL.set, time.monotonic() + left_over + GRACE)  # an engine that stalls holds its thread no longer than that
     events: asyncio.Queue[Piece | BaseException] = asyncio.Queue()
-    end = loop.time() + deadline(at, request)
+    end = loop.time() + left_over
     left = loop.create_task(_left(request))
     since = await _entered(at, left, end - loop.time())
     timer = loop.call_at(end, _expire, stop, events)
     left.add_done_callback(lambda done: None if done.cancelled() else events.put_nowait(gone()))
     put = _putting(loop, events)
-    work = loop.run_in_executor(at.answers, _answer, at, key, asked, stop, put)
+    work = loop.run_in_executor(at.answers, within.run, _answer, at, key, asked, stop, put)
     work.add_done_callback(lambda done: _ended(at, since, done, events))
     try:
         while True:
@@ -199,7 +204,8 @@ def _answer(at: Desk, key: Key, asked: Question, stop: Stop, put: Callable[[Piec
                     spoken.append(piece)
                     put(piece)
     except (Refusal, RungError) as error:
-        how = error.code if isinstance(error, Refusal) else type(error).__name__
+        ended = stop.why or error
+        how = ended.code if isinstance(ended, Refusal) else type(ended).__name__
         noted(at, key, asked, Answer(asked.text, "".join(spoken), made_by=ready.made_by), how, started)
         raise
 
@@ -240,7 +246,7 @@ def noted(at: Desk, key: Key, asked: Question, answer: Answer, ended: str, start
     documents = list(dict.fromkeys(hit.passage.document for hit in answer.hits))  # the best one first
     content = {**said, "documents": documents} if at.settings.audit == "text" else None
     told |= {} if content else {name: hashlib.sha256(str(said[name]).encode()).hexdigest() for name in ("question", "answer")}
-    ws = at.offers.open().ws
+    ws = (at.offers.opened or at.offers.open()).ws
     money = cost(answer.usage, seconds(answer), w.prices(ws))
     row = figures(
         answer, id=asked.id, entry=0, at=started, who=who(key), model=asked.model, ended=ended, seconds=time.time() - started, money=money,

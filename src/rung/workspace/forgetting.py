@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from rung.errors import DataError
 from rung.models.folder import BLOCKED as STONE
 from rung.tuning.adapters import block, finished
-from rung.workspace import jobs, labels
+from rung.workspace import adapter_store, jobs, labels
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import redact
+from rung.workspace.catalogue import catalogue, redact
 from rung.workspace.ignoring import ignore, ignored
 from rung.workspace.retraining import retrained
 from rung.workspace.store import open_store
@@ -104,6 +105,7 @@ def _block(ws: Workspace, asked: Request, whole: Plan) -> None:
     for folder in finished(labels.adapters_home(ws)):
         if folder.name in whole.adapters and not labels.blocked(folder):
             block(folder, why)
+            adapter_store.put(ws, folder)
     for name in whole.specialists:
         block(ws.home / name, why)
         _empty(ws.home / name)
@@ -171,8 +173,8 @@ def _clean_records(ws: Workspace, asked: Request, whole: Plan) -> None:
         else:
             path.unlink(missing_ok=True)
     shutil.rmtree(ws.home / "freshness", ignore_errors=True)  # a replay of the documents' past, made anew when it is asked for
-    if asked.subject and (ws.home / "catalogue.sqlite").exists():
-        redact(ws.home, sought.said_in, f"forgotten (request {asked.id})")
+    for at in (ws.home, catalogue(ws)) if asked.subject else ():  # where it is, and where it was before replicas shared it
+        redact(at, sought.said_in, f"forgotten (request {asked.id})")
     _clean_trail(ws, asked, sought)
 
 
@@ -182,6 +184,11 @@ def _clean_trail(ws: Workspace, asked: Request, sought: Sought) -> None:
     erase(store, lambda entry: names(entry, sought), labels.who(), {"request": asked.id})
     store.shrink()
     store.close()
+
+
+def _in_trail(ws: Workspace, sought: Sought) -> int:
+    with closing(open_store(ws)) as store:
+        return sum(names(one, sought) for one in entries(store))
 
 
 def _clean_models(ws: Workspace, asked: Request, whole: Plan) -> None:
@@ -206,7 +213,7 @@ def _certify(ws: Workspace, asked: Request, whole: Plan) -> Certificate:
         ),
         "files of the project's own records that hold their words": len(raw_mentions(ws.home, whole.probes, sought, APART)),
         "rows of cases and examples": sum(len(rows_with(path, sought).rows) for path in rows_of(ws)),
-        "questions and answers in the audit log": sum(names(one, sought) for one in entries(open_store(ws))),
+        "questions and answers in the audit log": _in_trail(ws, sought),
         "runs and logs": sum(mentions(one, sought) for one in [*logs(ws), *(p for p in ws.home.glob("runs/**/*") if p.is_file())]),
         "adapters that learned from it and are not blocked": sum(
             not labels.blocked(folder) for folder in finished(labels.adapters_home(ws)) if folder.name in whole.adapters

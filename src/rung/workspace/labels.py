@@ -10,14 +10,17 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError, DataError, ModelError
 from rung.models.folder import BLOCKED, check_adapter
 from rung.tuning.adapters import finished, told, verify
+from rung.types import Json
+from rung.workspace import adapter_store
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import Move, move, moves, standing
+from rung.workspace.catalogue import Move, catalogue, move, moves, standing
 from rung.workspace.jobs import WHO
 from rung.workspace.store import open_store
 from rung.workspace.trail import note
@@ -39,11 +42,13 @@ def adapters_home(ws: Workspace) -> Path:
 
 def folder_of(ws: Workspace, name: str) -> Path:
     """The folder of a label's or hash's adapter, whether or not it may be served. DataError for an unknown or ambiguous one."""
-    stood = None if _HASH.fullmatch(name) else standing(ws.home, name)
+    stood = None if _HASH.fullmatch(name) else standing(catalogue(ws), name)
     wanted = stood.adapter if stood else name
     found = [folder for folder in finished(adapters_home(ws)) if folder.name.startswith(wanted)]
     if len(found) == 1 and (stood or _HASH.fullmatch(name)):
         return found[0]
+    if stood and (fetched := adapter_store.fetch(ws, adapters_home(ws), stood.adapter)):
+        return fetched
     if stood:
         raise DataError(f"the label '{name}' stands on {wanted}, whose folder is gone", "roll it back with `rung adapters rollback`")
     if len(found) > 1 and _HASH.fullmatch(name):
@@ -105,28 +110,31 @@ def _unload(model: ChatModel | None) -> None:
 def give(ws: Workspace, name: str, label: str) -> Move:
     """Put a label that nothing is served by onto an adapter. One that was promoted is moved by promotion and rollback alone."""
     check_label(label)
-    folder, before = servable(ws, name), standing(ws.home, label)
-    if before and any(one.kind != "label" for one in moves(ws.home, label)):
+    folder, before = servable(ws, name), standing(catalogue(ws), label)
+    if before and any(one.kind != "label" for one in moves(catalogue(ws), label)):
         raise ConfigError(f"'{label}' was promoted to, so it moves only to what beats what it stands on", f"rung adapters promote {label}")
-    return acted(ws, move(ws.home, before, label, folder.name, "label", before.rung if before else "", who()))
+    return moved(ws, before, label, folder, "label", before.rung if before else "")
 
 
-def acted(ws: Workspace, done: Move) -> Move:
-    """A move of a label, noted in the audit log."""
-    note(open_store(ws), done.kind, done.who, {"label": done.label, "adapter": done.adapter, "move": done.number}, {"why": done.why})
+def moved(ws: Workspace, before: Move | None, label: str, to: Path, kind: str, rung: str, why: str = "", numbers: Json = None) -> Move:
+    """Put a label onto an adapter, which every replica can have then, and note it in the audit log. RungError as `move`."""
+    adapter_store.put(ws, to)
+    done = move(catalogue(ws), before, label, to.name, kind, rung, who(), why, numbers)
+    with closing(open_store(ws)) as store:
+        note(store, done.kind, done.who, {"label": done.label, "adapter": done.adapter, "move": done.number}, {"why": done.why})
     return done
 
 
 def roll_back(ws: Workspace, label: str, why: str = "") -> Move:
     """Put the label back onto the adapter it stood on before, blocked ones passed over. DataError where there is none."""
-    done = moves(ws.home, label)
+    done = moves(catalogue(ws), label)
     if not done:
         raise DataError(f"there is no label '{label}'", _LIST)
     known = {folder.name: folder for folder in finished(adapters_home(ws))}
     for earlier in reversed(stack(done)[:-1]):
         if earlier.adapter in known and not blocked(known[earlier.adapter]):
             verify(known[earlier.adapter])
-            return acted(ws, move(ws.home, done[-1], label, earlier.adapter, "rollback", earlier.rung, who(), why))
+            return moved(ws, done[-1], label, known[earlier.adapter], "rollback", earlier.rung, why)
     raise DataError(f"'{label}' stood on no earlier adapter that can be served", "promote another with `rung adapters promote`")
 
 

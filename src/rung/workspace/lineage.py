@@ -12,7 +12,7 @@ from pathlib import Path
 from rung.tuning.adapters import finished, told
 from rung.types import Json
 from rung.workspace import labels
-from rung.workspace.catalogue import Export, Move, exports, moves
+from rung.workspace.catalogue import Export, Move, catalogue, exports, moves
 from rung.workspace.workspace import Workspace
 
 
@@ -36,7 +36,7 @@ class Known:
 def known(ws: Workspace, folder: Path) -> Known:
     """What the folder and the catalogue say of an adapter."""
     rows = told(folder, "rows.json")
-    stand = {one.label: one.adapter for one in moves(ws.home)}  # the last move of each label counts
+    stand = {one.label: one.adapter for one in moves(catalogue(ws))}  # the last move of each label counts
     return Known(
         folder.name,
         tuple(sorted(label for label, adapter in stand.items() if adapter == folder.name)),
@@ -59,7 +59,7 @@ def all_known(ws: Workspace) -> list[Known]:
 
 def history(ws: Workspace, name: str) -> list[Move]:
     """The moves of a label, or those that put any label onto an adapter; oldest first."""
-    return moves(ws.home, name) or [one for one in moves(ws.home) if one.adapter == labels.folder_of(ws, name).name]
+    return moves(catalogue(ws), name) or [one for one in moves(catalogue(ws)) if one.adapter == labels.folder_of(ws, name).name]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def lineage(ws: Workspace, name: str) -> Lineage:
     every = {**rows.get("training", {}), **rows.get("validation", {})}
     reached = {row for passages in tree.values() for of in passages.values() for row in of}
     documents = {document: {passage: tuple(of) for passage, of in sorted(tree[document].items())} for document in sorted(tree)}
-    return Lineage(folder.name, documents, every, tuple(sorted(every.keys() - reached)), tuple(exports(ws.home, folder.name)))
+    return Lineage(folder.name, documents, every, tuple(sorted(every.keys() - reached)), tuple(exports(catalogue(ws), folder.name)))
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,8 @@ def _flat(scores: Mapping[str, Json], before: str = "") -> dict[str, Json]:
 
 def _promoted(ws: Workspace, name: str) -> Json:
     found = [
-        one.numbers["scores"][1] for one in moves(ws.home) if one.adapter == name and one.kind == "promote" and "scores" in one.numbers
+        one.numbers["scores"][1]
+        for one in moves(catalogue(ws))
+        if one.adapter == name and one.kind == "promote" and "scores" in one.numbers
     ]
     return found[-1] if found else None

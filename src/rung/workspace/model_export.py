@@ -19,7 +19,7 @@ from rung.types import Case
 from rung.workspace import labels
 from rung.workspace import workspace as w
 from rung.workspace.agreeing import TOLERANCES, Agreement, agreement
-from rung.workspace.catalogue import exported
+from rung.workspace.catalogue import catalogue, exported
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _finish(ws: Workspace, wanted: Wanted, part: Path, to: Path, found: Agreemen
     note = {"adapter": wanted.adapter.name, "format": wanted.format, "numbers": wanted.numbers, "agreement": numbers}
     (part / NOTE).write_text(json.dumps(note, indent=1, ensure_ascii=False), encoding="utf-8")
     files = sums(part)
-    exported(ws.home, wanted.adapter.name, str(to.resolve()), wanted.format, files, {**numbers, "differing": []})
+    exported(catalogue(ws), wanted.adapter.name, str(to.resolve()), wanted.format, files, {**numbers, "differing": []})
     if to.exists():
         to.rmdir()
     os.replace(part, to)

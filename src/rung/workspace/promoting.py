@@ -20,7 +20,7 @@ from rung.errors import ConfigError, TuningError
 from rung.types import Case, Comparison, Message
 from rung.workspace import labels
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import Move, move, standing
+from rung.workspace.catalogue import Move, catalogue, standing
 from rung.workspace.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ def promote(ws: Workspace, name: str, label: str, rung: str = "", progress: Prog
     None where it was refused. RungError where the label was moved by someone else meanwhile.
     """
     labels.check_label(label)
-    folder, before = labels.servable(ws, name), standing(ws.home, label)
+    folder, before = labels.servable(ws, name), standing(catalogue(ws), label)
     rung = rung or (before.rung if before else "") or labels.trained_rung(folder)
     if before and before.adapter == folder.name:
         raise ConfigError(f"'{label}' stands on {folder.name} already", "name another adapter, or another label")
     gate = measured(ws, folder, labels.folder_of(ws, before.adapter) if before else None, rung, progress)
     if gate.refused and not force:
         return gate, None
-    return gate, labels.acted(ws, move(ws.home, before, label, folder.name, "promote", rung, labels.who(), force, asdict(gate)))
+    return gate, labels.moved(ws, before, label, folder, "promote", rung, force, asdict(gate))
 
 
 def measured(ws: Workspace, candidate: Path, before: Path | None, rung: str, progress: Progress = silent) -> Gate:

@@ -9,7 +9,7 @@ from rung.errors import TuningError
 from rung.tuning.adapters import finished
 from rung.workspace import labels
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import move, moves, standing
+from rung.workspace.catalogue import catalogue, moves, standing
 from rung.workspace.to_forget import untuned
 from rung.workspace.workspace import Progress, Workspace
 
@@ -41,11 +41,11 @@ def _adapters(ws: Workspace, adapters: Sequence[str], progress: Progress) -> dic
         raft = labels.trained_rung(kept[name]) == "raft"
         folder, _ = train_adapter(ws, w.examples(ws), knowledge_for(untuned(ws), progress, raft=raft), progress, raft=raft)
         made[name] = folder.name
-        for label in {one.label for one in moves(ws.home)}:
-            stood = standing(ws.home, label)
+        for label in {one.label for one in moves(catalogue(ws))}:
+            stood = standing(catalogue(ws), label)
             if stood and stood.adapter == name:
                 why = "trained again without what was forgotten"
-                labels.acted(ws, move(ws.home, stood, label, folder.name, "retrain", stood.rung, labels.who(), why))
+                labels.moved(ws, stood, label, folder, "retrain", stood.rung, why)
     return made
 
 

@@ -7,7 +7,8 @@ anything that the project's folder or its knowledge holds already. Why no ORM: d
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,7 @@ class Store:
 
     place: str  # a file, or what libpq takes
     postgres: bool
+    migrations: Mapping[str, str] = field(default_factory=lambda: MIGRATIONS)
     lock: RLock = field(default_factory=RLock, repr=False)
     held: Any = None
 
@@ -118,7 +120,8 @@ class Store:
         if self.held is not None:
             return
         self.held = _postgres(self.place) if self.postgres else _sqlite(Path(self.place))
-        self._within(_migrate, write=True)
+        weakref.finalize(self, self.held.close)
+        self._within(lambda run: _migrate(run, self.migrations), write=True)
 
 
 def open_store(ws: Workspace) -> Store:
@@ -151,10 +154,10 @@ def _postgres(where: str) -> Any:
     return psycopg.connect(where, autocommit=True)
 
 
-def _migrate(run: Run) -> None:
+def _migrate(run: Run, migrations: Mapping[str, str]) -> None:
     run("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)")
     known = {name for (name,) in run("SELECT name FROM migrations")}
-    for name, sql in MIGRATIONS.items():
+    for name, sql in migrations.items():
         if name not in known:
             run(sql)
             run("INSERT INTO migrations VALUES (?)", (name,))

@@ -17,7 +17,7 @@ from rung.models.folder import BLOCKED
 from rung.tuning.adapters import finished, told
 from rung.workspace import labels
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import exports
+from rung.workspace.catalogue import catalogue, exports
 from rung.workspace.ignoring import ignored
 from rung.workspace.store import open_store
 from rung.workspace.traces import Rows, Sought, folded, mentions, rows_of, rows_with
@@ -104,7 +104,7 @@ def plan(ws: Workspace, asked: Request) -> Plan:
         ),
         tuple(sorted(str(path.relative_to(ws.home)) for path in logs(ws) if mentions(path, sought))),
         adapters,
-        tuple(one.folder for one in exports(ws.home) if one.adapter in adapters),
+        tuple(one.folder for one in exports(catalogue(ws)) if one.adapter in adapters),
         specialists(ws, documents, row_ids),
         _probes(texts, documents),
     )

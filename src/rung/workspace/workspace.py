@@ -256,9 +256,11 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
         with suppress(OSError):  # it only saves work
             write_seen(note, gathered.seen)
     if settings.mode == "auto":
+        from rung.knowledge.knowledge import share
         from rung.workspace.choose import keep_choice
 
         keep_choice(knowledge, examples(ws), lambda done, total: progress("choose how to rank", done, total))
+        share(knowledge)
     return replace(report, skipped=tuple(gathered.skipped), kept=gathered.kept)  # what is kept was settled in gathering
 
 
@@ -267,7 +269,7 @@ def held_knowledge(ws: Workspace) -> Knowledge:
     from rung.knowledge.knowledge import open_knowledge
 
     settings = ws.config.knowledge
-    making = (settings.chunker, settings.ocr_languages)
+    making = (settings.chunker, settings.ocr_languages, settings.share)
     return open_knowledge(ws.home / "knowledge", embedder(ws), index(ws), settings.passage_tokens, settings.keep_days, *making)
 
 

@@ -77,10 +77,10 @@ class Postgres:
     def commit(self, remove: Sequence[str], add: Sequence[Passage], vectors: Vectors, labels: Mapping[str, Labels] | None = None) -> str:
         """Remove the documents, add the passages under their documents' labels, all in one transaction; the new state's name."""
         connection = self._live()
-        with _told():
+        with translated():
             if self.state and len(add) > CHURN * self._size():
                 connection.execute(self._sql(UNGRAPH))  # searches scan until `tidy` has built it anew
-        with _told(), connection.transaction():
+        with translated(), connection.transaction():
             if not self.state:
                 self._create(connection)
             connection.execute(self._sql(BACK))
@@ -101,11 +101,11 @@ class Postgres:
             return
         if keep is not None:
             kept = [self.state, *(int(state) for state in keep)]
-            with _told(), self._live().transaction():
+            with translated(), self._live().transaction():
                 for statement in TIDY.split(";"):
                     self.connection.execute(self._sql(statement), {"keep": kept})
         if self.dimensions <= DEEP and self._size() > self.large and self._asked(GRAPHED, None, {})[0][0] is None:
-            with _told(SLOW), self._live().transaction():  # a killed one leaves none
+            with translated(SLOW), self._live().transaction():  # a killed one leaves none
                 self.connection.execute(self._sql(GRAPH))
 
     def dense(self, vector: Vectors, k: int, only: Filter = ALL, thin: bool = False) -> list[Hit]:
@@ -166,7 +166,7 @@ class Postgres:
         for last in (False, True):
             connection = self._live()
             try:
-                with _told():
+                with translated():
                     return connection.execute(self._sql(query, shown), told).fetchall()
             except KnowledgeError:
                 if last or not connection.closed:
@@ -175,7 +175,7 @@ class Postgres:
 
     def _live(self) -> psycopg.Connection[Any]:
         if self.connection.closed:
-            self.connection = _connected(self.server)
+            self.connection = connected(self.server)
             weakref.finalize(self, self.connection.close)
         return self.connection
 
@@ -221,7 +221,7 @@ class Postgres:
 
 def open_state(folder: Path, dimensions: int, state: str, where: str = "") -> Postgres:
     """The state on the server `where` names (a libpq URL or key=value string; empty: the PG* variables). KnowledgeError."""
-    connection = _connected(where)
+    connection = connected(where)
     index = Postgres(where, folder, dimensions, connection, int(state or 0))
     weakref.finalize(index, connection.close)
     if state and not index._asked("SELECT FROM {states} WHERE state = %(state)s", None, {"state": int(state)}):
@@ -229,15 +229,16 @@ def open_state(folder: Path, dimensions: int, state: str, where: str = "") -> Po
     return index
 
 
-def _connected(where: str) -> psycopg.Connection[Any]:
-    with _told():
+def connected(where: str) -> psycopg.Connection[Any]:
+    """A connection to the server, each statement a transaction of its own. KnowledgeError where there can be none."""
+    with translated():
         made = psycopg.connect(where, autocommit=True, connect_timeout=10, client_encoding="UTF8", application_name="rung")
         made.execute(SESSION)
         return made
 
 
 @contextmanager
-def _told(hint: str = "the server needs the extension vector (pgvector), and the user the right to create a schema") -> Iterator[None]:
+def translated(hint: str = "the server needs the extension vector (pgvector), and the user the right to create a schema") -> Iterator[None]:
     """PostgreSQL's errors as ours. Its messages name host, port and user, never a password."""
     try:
         yield

@@ -13,7 +13,7 @@ from rung.errors import ConfigError
 from rung.serve.studio.room import Ask, Room, route
 from rung.serve.studio.shown import flow
 from rung.workspace import labels
-from rung.workspace.catalogue import exports, moves
+from rung.workspace.catalogue import catalogue, exports, moves
 
 
 def routes(room: Room) -> list[Route]:
@@ -26,7 +26,11 @@ def routes(room: Room) -> list[Route]:
         ws = room.ws()
         verbs = [ask.latest(verb) for verb in ("adapters promote", "adapters rollback", "adapters label", "export")]
         now = max((one for one in verbs if one), key=lambda one: one.id, default=None)
-        told: dict[str, Any] = {"adapters": all_known(ws), "moves": moves(ws.home)[::-1][:30], "exports": exports(ws.home)[::-1][:30]}
+        told: dict[str, Any] = {
+            "adapters": all_known(ws),
+            "moves": moves(catalogue(ws))[::-1][:30],
+            "exports": exports(catalogue(ws))[::-1][:30],
+        }
         _, gate = ask.told("adapters promote")
         return ask.page("adapters.html", **told, now=now, formats=_formats(), gate=gate)
 
