@@ -151,7 +151,7 @@ def test_ctrl_c_at_any_moment_is_one_sentence(project: Path) -> None:
 
 def test_the_shell_completes_verbs_and_rungs() -> None:
     for words, at, expected in (
-        ("rung cl", 1, ["climb"]),
+        ("rung cli", 1, ["climb"]),
         ("rung climb --rung ra", 3, ["rag", "raft"]),
         ("rung train --rung ", 3, ["tuned", "hybrid", "raft"]),
     ):
