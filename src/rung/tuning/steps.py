@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Line = dict[str, float]
+TRIM = 30.0  # seconds between two times that the heap is trimmed, which in a large process takes long itself
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
 
@@ -33,6 +34,7 @@ def run(
     plan = planned(rows, state.recipe)
     every = max(1, len(plan) // (state.recipe.epochs * state.recipe.validations))
     begun, first = time.perf_counter(), state.step
+    trimmed = begun
     try:
         while state.step < len(plan) and not state.stopped:
             line = step(state, plan[state.step], state.recipe.learning_rate * share(state.recipe, state.step, len(plan)), say)
@@ -41,8 +43,9 @@ def run(
             state.log(line)
             if "val_loss" in line:
                 state.save()
-                if state.model.device.type == "cpu":
+                if state.model.device.type == "cpu" and time.perf_counter() - trimmed > TRIM:
                     freed("cpu")  # batches of many lengths leave holes in the C library's heap, which else grows with every step
+                    trimmed = time.perf_counter()
                 say(_told(line, len(plan), (time.perf_counter() - begun) / (state.step - first)))
             watch(line)
             progress(len(plan) if state.stopped else state.step, len(plan))
