@@ -128,6 +128,7 @@ def test_while_a_label_moves_no_answer_is_by_two_adapters(server: Served, engine
     ws = open_workspace(shop)
     names = [stored(ws, seed).name for seed in (3, 4)]
     ending = threading.Event()
+    labels.give(ws, names[1], "support/prod")  # it may stand on another one until now
 
     def move() -> None:
         for n in range(1000):
