@@ -66,8 +66,9 @@ def rung(folder: Path, port: int, name: str, more: str = "") -> Iterator[int]:
 
 
 @contextmanager
-def _started(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def _started(command: list[str], *, heard: bool = True) -> Iterator[subprocess.Popen[str]]:
+    """A process until the end of the block. What one writes that nobody hears is thrown away: a full pipe would stop it."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE if heard else subprocess.DEVNULL, text=True)
     try:
         yield process
     finally:
@@ -171,7 +172,7 @@ def _llama_server(scratch: Path) -> Iterator[int]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(file), "--port", str(port), "--n_ctx", "2048", "--verbose", "False"]
     command += ["--interrupt_requests", "False"]
-    with _started(command):
+    with _started(command, heard=False):
         for _ in range(600):
             try:
                 httpx.get(f"http://127.0.0.1:{port}/v1/models")
