@@ -160,6 +160,8 @@ class Offers:
                 return self.ready[name]
         made = self._made(opened, rung, key, adapter, whole, labelled=labelled)
         with self.lock:
+            for old in [one for one in self.ready if one[-1] != name[-1]]:
+                del self.ready[old]  # of an earlier state of the knowledge: who still answers by it holds it
             self.ready[name] = made
             while len(self.ready) > KEPT:
                 self.ready.popitem(last=False)
