@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "rung"
-NOUNS = {"types", "errors", "config", "sources"}
+NOUNS = {"types", "errors", "config", "sections", "sources"}
 MAY_IMPORT = {
     "types": set(),
     "errors": set(),
-    "config": {"errors", "sources"},
+    "config": {"errors", "sections", "sources"},
+    "sections": {"errors", "sources"},
     "sources": set(),
     "knowledge": NOUNS,
     "models": NOUNS | {"knowledge"},  # the reader runs on the embedder's weights and runtime

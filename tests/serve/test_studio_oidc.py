@@ -14,8 +14,8 @@ import pytest
 from oidc_provider import CLIENT, SECRET, Idp, fresh_key, providing
 from studio_server import PASSWORD, Visitor, chromium, leaflet, serving, set_up, until, visitor
 
-from rung.config import OidcConfig
 from rung.errors import ConfigError, RungError
+from rung.sections import OidcConfig
 from rung.serve.studio import oidc
 
 ANNA = {"preferred_username": "anna", "realm_access": {"roles": ["offline", "shop-editors"]}}

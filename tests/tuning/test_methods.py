@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tiny_model import save_random_model
 from tiny_rows import HELD, RECIPE, TRAINING
 
-from rung.config import TuningConfig
 from rung.models import bundled, load
+from rung.sections import TuningConfig
 from rung.tuning.adapted import adapted
 from rung.tuning.defaults import derived, hidden_size, told
 from rung.tuning.loop import encode_rows, loss_of, padded, total_loss

@@ -11,9 +11,9 @@ from shop_project import refused, rung
 from tiny_model import save_random_model
 
 from rung.climb import climb
-from rung.config import OtherModel
 from rung.errors import ConfigError
 from rung.runs import last_climb
+from rung.sections import OtherModel
 from rung.workspace import workspace as w
 from rung.workspace.bases import answering_by, bases, short
 from rung.workspace.workspace import Workspace

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from rung.config import ServeConfig
 from rung.errors import RungError
+from rung.sections import ServeConfig
 from rung.serve.gate import Gate
 from rung.serve.metrics import Meter
 from rung.serve.offers import Offers

@@ -9,7 +9,7 @@ import json
 import math
 from pathlib import Path
 
-from rung.config import TuningConfig
+from rung.sections import TuningConfig
 from rung.tuning.recipe import Recipe
 
 VIEWS = 2800  # rows seen in a training: small sets are passed over more often

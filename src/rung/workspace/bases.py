@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rung.config import ModelConfig, OtherModel
 from rung.errors import ConfigError, near_or_known
+from rung.sections import ModelConfig, OtherModel
 from rung.workspace.workspace import Workspace
 
 

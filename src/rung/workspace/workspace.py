@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rung.config import Config, PromptConfig, read_config
+from rung.config import Config, read_config
 from rung.errors import ConfigError, DataError
+from rung.sections import PromptConfig
 from rung.types import Case, ChatModel, Embedder, Settings
 from rung.workspace.privacy import kept_away, remote
 

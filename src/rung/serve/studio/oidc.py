@@ -20,8 +20,8 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from rung.config import OidcConfig
 from rung.errors import ConfigError, DataError, MissingExtra, RungError
+from rung.sections import OidcConfig
 from rung.serve.studio.people import ROLES
 from rung.workspace.keys import Role
 from rung.workspace.privacy import asked_away
