@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from examples.scenarios.changing import documents, edits, history
-from examples.scenarios.parts import Scenario, Sizes, split
+from examples.scenarios.parts import Scenario, Sizes, reading, split
 from rung.approach.sentences import sentences
 from rung.tuning.questions import cut_out
 from rung.types import Case, Passage
@@ -17,23 +17,7 @@ SIZES = (150, 200)
 ROOT = "docs/en/docs/"
 NAME = "FastAPI"  # what every page names: a gap that it fills can be guessed
 EACH = 6  # questions of one document, so that long ones don't rule
-TOML = """[project]
-name = "fastapi"
-task = "answer"
-cases = "cases.jsonl"
-examples = "examples.jsonl"
-bar = 0.8
-
-[model]
-name = "bundled:reader"
-
-[knowledge]
-folder = "docs"
-k = 5
-
-[prompt]
-system = "You know FastAPI. Answer from the passages."
-"""
+TOML = reading("fastapi", "You know FastAPI. Answer from the passages.")
 
 
 def make(data: Path, sizes: Sizes) -> Scenario:

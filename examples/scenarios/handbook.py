@@ -5,30 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from examples.scenarios.changing import documents, edits, history
-from examples.scenarios.parts import Scenario, Sizes, rows_of, split
+from examples.scenarios.parts import Scenario, Sizes, reading, rows_of, split
 from rung.approach.sentences import sentences
 from rung.types import Case, Evidence
 
 SIZES = (150, 300)
 ROOT = "content/"
 SHORT = 40  # words; longer answers of the FAQ are whole sections, which no metric without a judge can hold an answer to
-TOML = """[project]
-name = "handbook"
-task = "answer"
-cases = "cases.jsonl"
-examples = "examples.jsonl"
-bar = 0.8
-
-[model]
-name = "bundled:reader"
-
-[knowledge]
-folder = "docs"
-k = 5
-
-[prompt]
-system = "You answer the staff's questions from the handbook. If it is not there, say \\"I don't know.\\""
-"""
+TOML = reading("handbook", r'''You answer the staff's questions from the handbook. If it is not there, say \"I don't know.\"''')
 
 
 def make(data: Path, sizes: Sizes) -> Scenario:

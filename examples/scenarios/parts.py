@@ -19,6 +19,24 @@ from rung.errors import DataError
 from rung.tuning.audit.same import Near, shape
 from rung.types import Case
 
+READING = """[project]
+name = "{name}"
+task = "answer"
+cases = "cases.jsonl"
+examples = "examples.jsonl"
+bar = 0.8
+
+[model]
+name = "bundled:reader"
+
+[knowledge]
+folder = "docs"
+k = 5
+
+[prompt]
+system = "{system}"
+"""
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -27,6 +45,11 @@ class Sizes:
     held: int
     train: int
     seed: int = 0
+
+
+def reading(name: str, system: str) -> str:
+    """The rung.toml of questions that `bundled:reader` answers from documents."""
+    return READING.format(name=name, system=system)
 
 
 @dataclass(frozen=True)

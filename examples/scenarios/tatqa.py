@@ -8,27 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from examples.scenarios.parts import Scenario, Sizes, rows_of, split
+from examples.scenarios.parts import Scenario, Sizes, reading, rows_of, split
 from rung.types import Case, Evidence
 
 SIZES = (150, 400)
-TOML = """[project]
-name = "tatqa"
-task = "answer"
-cases = "cases.jsonl"
-examples = "examples.jsonl"
-bar = 0.8
-
-[model]
-name = "bundled:reader"
-
-[knowledge]
-folder = "docs"
-k = 5
-
-[prompt]
-system = "You answer questions on financial reports from the passages."
-"""
+TOML = reading("tatqa", "You answer questions on financial reports from the passages.")
 
 
 def make(data: Path, sizes: Sizes) -> Scenario:
