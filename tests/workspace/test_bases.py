@@ -65,7 +65,7 @@ def test_it_goes_on_where_it_stopped_and_says_the_same(two: Path) -> None:
 
 def test_rungs_named_for_once_replace_no_whole_climb_and_are_not_asked_again(project: Path) -> None:
     toml = project / "rung.toml"
-    toml.write_text(toml.read_text().replace('[project]\n', '[project]\nrungs = ["prompt", "rag"]\n', 1))
+    toml.write_text(toml.read_text().replace("[project]\n", '[project]\nrungs = ["prompt", "rag"]\n', 1))
     ws = w.open_workspace(project)
     whole = climb(ws)
     record = whole.folder / "rag" / "answers.jsonl"
