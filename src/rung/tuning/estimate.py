@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from rung.tuning.adapted import QUANTISED
 from rung.tuning.loop import Encoded
 from rung.tuning.memory import available, gibibytes, passing
 from rung.tuning.recipe import PLAIN, Means, Recipe, expected, fitting
@@ -45,7 +46,7 @@ def estimate(
         free = available(state.model.device.type)
         found = expected(state, rows, pace, say)
         found |= {"dropped": dropped, "pieces": state.parts, **({"free": free} if free is not None else {})}
-        return found | (_shares(state, found["memory"], rows, say) if group.size == 1 and recipe.method != "qlora" else {})
+        return found | (_shares(state, found["memory"], rows, say) if group.size == 1 and recipe.method not in QUANTISED else {})
 
 
 def _shares(state: State, memory: float, rows: Sequence[Encoded], say: Callable[[str], None]) -> dict[str, float]:

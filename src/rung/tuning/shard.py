@@ -1,6 +1,6 @@
 """A model split over all processes by torch's FSDP2: each holds its share of every weight, of its gradient and of the optimizer.
 
-It refuses to split what can't be: without torchrun, on Apple's GPUs, or a base in 4 bits.
+It refuses to split what can't be: without torchrun, on Apple's GPUs, or a base in few bits.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def _refusal(recipe: Recipe, group: Group) -> tuple[str, str]:
     if group.size == 1:
         hint = 'start it with torchrun --nproc-per-node 2 -m rung train, or set shard = "auto" under [tuning]'
         return "shard = true splits a model over several processes, and this is one alone", hint
-    if recipe.method == "qlora":
-        return "a base in 4 bits can't be split over processes", "take lora with shard, or qlora without it"
+    if recipe.method.startswith("qlora"):
+        return f"the base of {recipe.method} can't be split over processes", f"take lora with shard, or {recipe.method} without it"
     if torch.backends.mps.is_available():
         return "Apple's GPU can't be one of several that share a model", "take shard out of [tuning] and start it without torchrun"
     return "", ""
