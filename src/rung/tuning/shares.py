@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def load(state: State) -> None:
             "exp_avg_sq": torch.zeros_like(weight),
         }
     rng = {f"rng.{state.group.rank}": torch.get_rng_state()} if told["processes"] == state.group.size else {}
-    read(_tensors(state) | rng, checkpoint_id=state.work / told["folder"], no_dist=state.group.size == 1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # so it is, in one process
+        read(_tensors(state) | rng, checkpoint_id=state.work / told["folder"], no_dist=state.group.size == 1)
     for value in rng.values():
         torch.set_rng_state(value)
     state.placed(told)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rung.tuning import shares
 from rung.tuning.adapted import adapted, window
 from rung.tuning.loop import Forward, padded
-from rung.tuning.shard import sharding, share_of
+from rung.tuning.shard import gathering, sharding, share_of
 from rung.tuning.spread import Group
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class State:
         self.split = sharding(base, recipe, means.shard, group)
         self.tokenizer, self.model = adapted(base, recipe, means, group if self.split else None)
         self.window = window(self.model)
-        self.forward: Forward = padded(self.model)
+        self.forward: Forward = padded(self.model)._replace(within=gathering(self.model))
         self.weights = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
         self.step, self.best, self.since, self.stopped, self.parts = 0, math.inf, 0, False, 1

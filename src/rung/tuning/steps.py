@@ -121,7 +121,7 @@ def fitted(state: State, work: Callable[[int], T], most: int, say: Say) -> T:
         found, failed = _tried(state, work)
         if failed and state.split:
             _given_up(state, most)
-        if not state.group.total(failed)[0]:
+        if state.split or not state.group.total(failed)[0]:
             _shared(state)
             return found  # type: ignore[return-value]
         state.optimizer.zero_grad(set_to_none=True)
