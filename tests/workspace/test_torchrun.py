@@ -45,7 +45,10 @@ def test_two_processes_learn_what_one_learns(project: Path, tuning: str) -> None
     assert [line["val_loss"] for line in two if "val_loss" in line] == pytest.approx(
         [line["val_loss"] for line in one if "val_loss" in line], rel=1e-4
     )
-    adapters = [Path(json.loads(run.stdout)["adapter"].replace(f"{project}/.rung", str(at))) for run, at in ((alone, project / "alone"), (both, project / ".rung"))]
+    adapters = [
+        Path(json.loads(run.stdout)["adapter"].replace(f"{project}/.rung", str(at)))
+        for run, at in ((alone, project / "alone"), (both, project / ".rung"))
+    ]
     made = [json.loads((adapter / "made.json").read_text()) if (adapter / "made.json").exists() else adapter.name for adapter in adapters]
     assert made[0] == made[1]  # of the same recipe, base and rows
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import MissingExtra
 from rung.tuning.loop import causal_of
-from rung.tuning.shard import split
+from rung.tuning.shard import layers, split
 from rung.tuning.spread import Group
 
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ def adapted(base: Path, recipe: Recipe, means: Means | None = None, among: Group
     if means and means.checkpointing:
         _checkpointed(causal_of(model))
     if means and means.compile:
-        causal = causal_of(model)
-        causal.forward, causal.get_decoder().forward = (
-            torch.compile(part.forward, dynamic=True) for part in (causal, causal.get_decoder())
-        )
+        for layer in layers(causal_of(model)):  # alike, so that one is compiled for all; the whole took minutes
+            layer.forward = torch.compile(layer.forward, dynamic=True)
     if among:
         split(model, recipe, among)
     return tokenizer, model

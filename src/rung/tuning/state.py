@@ -56,7 +56,7 @@ class State:
     def _load(self) -> None:
         import torch
 
-        held = torch.load(self.work / WHOLE, weights_only=True, map_location=self.model.device)
+        held = torch.load(self.work / WHOLE, weights_only=True, map_location="cpu" if self.split else self.model.device)
         put(self.weights, held["weights"])
         put(self.kept, held["kept"])
         for n, weight in enumerate(self.weights):
