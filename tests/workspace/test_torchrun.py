@@ -73,3 +73,22 @@ def test_killed_together_they_go_on_together(project: Path, more: str, checkpoin
     again = subprocess.run([*TORCHRUN, "train", str(project), "--json"], capture_output=True, text=True, timeout=300, check=False)
     assert again.returncode == 0, again.stderr
     assert [line["loss"] for line in curve(again.stdout)] == pytest.approx([line["loss"] for line in curve(whole.stdout)], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_together_they_estimate_and_look_for_a_rate(project: Path) -> None:
+    more_examples(project, "batch_rows = 4\nshard = true")
+    refused = rung("train", str(project))
+    assert refused.returncode == 2
+    assert "several processes, and this is one alone" in refused.stderr
+    alone = json.loads(rung("train", str(project), "--estimate", "--json").stdout)
+    assert alone["memory"] > alone["memory_of_2"] > alone["memory_of_8"]
+    both = [
+        subprocess.run([*TORCHRUN, "train", str(project), option, "--json"], capture_output=True, text=True, timeout=300, check=False)
+        for option in ("--estimate", "--lr-range")
+    ]
+    assert [run.returncode for run in both] == [0, 0], both
+    together, found = (json.loads(run.stdout) for run in both)  # one process speaks
+    assert together["steps"] == alone["steps"]
+    assert "memory_of_2" not in together
+    assert found["suggestion"] in found["rates"]
