@@ -108,7 +108,7 @@ def _compared(name: str, folder: Path, scratch: Path, small: bool) -> dict[str, 
     contestants: dict[str, Callable[[], Times]] = {"TRL, its defaults": lambda: _trl_default(folder, encoded, scratch)}
     for kind in KINDS:
         contestants[f"ours, {kind}"] = partial(_ours_times, folder, made, kind, scratch)
-        for how in ("padded", "accumulating") if small else ("padded", "accumulating", "padding-free", "oneDNN"):
+        for how in ("padded", "accumulating") if small else ("padded", "accumulating", "oneDNN"):
             contestants[f"TRL, {kind}, {how}"] = partial(_trl_times, folder, plan, kind, scratch, how)
         for how in () if why else ("padded", "accumulating") if small else ("padded", "accumulating", "oneDNN"):
             contestants[f"LLaMA-Factory, {kind}, {how}"] = lambda kind=kind, how=how: _factory(folder, plan, kind, scratch, how)[0]
@@ -190,7 +190,6 @@ def _trl_times(folder: Path, plan: list[list[Encoded]], kind: Precision, scratch
     quarter = RECIPE.batch_rows // 4
     options = {
         "padded": {},
-        "padding-free": {"padding_free": True},
         "accumulating": {"per_device_train_batch_size": quarter, "gradient_accumulation_steps": 4},
         "oneDNN": {},
     }
