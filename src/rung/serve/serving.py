@@ -61,6 +61,7 @@ def _answer(folder: Path, host: str, opened: socket, drain: float, *, say: bool)
     import uvicorn
 
     from rung.serve.app import application, desk
+    from rung.serve.forgotten import follow
 
     ending: list[uvicorn.Server] = []
     names = frozenset({"localhost", "127.0.0.1", "::1", host}) if loopback(host) else frozenset()
@@ -76,12 +77,14 @@ def _answer(folder: Path, host: str, opened: socket, drain: float, *, say: bool)
     signal.signal(signal.SIGTERM, lambda number, frame: None)  # uvicorn stops in order at one, and then sends it to us again
     if syncing:
         syncing.start()
+    forgotten = follow(folder)
     try:
         with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and tells again
             ending[0].run(sockets=[opened])
     finally:
         if syncing:
             syncing.stop()
+        forgotten()
         at.closing()
         at.store.close()
         opened.close()

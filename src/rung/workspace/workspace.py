@@ -222,10 +222,12 @@ def sync_knowledge(
 
     `ray` is the address of a cluster that does the work. Unless `fresh`, a source is not asked again within the seconds
     that it names as `every`. The knowledge is what the workspace's user may see of it, and what meets the conditions. An
-    earlier version is opened as it was, and nothing changes.
+    earlier version is opened as it was, and nothing changes. What another copy of the project was asked to forget goes first.
     """
     from rung.knowledge.knowledge import SyncReport, narrowed, reopened
+    from rung.workspace.catching_up import bar, catch_up
 
+    catch_up(ws, progress) if fresh else bar(ws)
     if not ws.config.knowledge.default_folder and not ws.config.knowledge.sources:
         return None
     with cluster(ws, ray) if ray else nullcontext() as machines:  # before the index is opened: LanceDB minds being forked
