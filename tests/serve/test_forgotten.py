@@ -146,8 +146,8 @@ def test_words_are_known_to_the_others_only_until_the_last_one_is_clean(tmp_path
     catch_up(one)
     catch_up(other)
     made = forget(one, Request(subject="jane doe"))
-    assert [at for at in made.copies.values()] == [0.0]
-    assert [line for line in made.lines() if line.startswith("  copy ")][0].endswith("not clean yet")
+    assert list(made.copies.values()) == [0.0]
+    assert next(line for line in made.lines() if line.startswith("  copy ")).endswith("not clean yet")
     assert copies.wanted(one)[0].subject == "jane doe"
     listed = rung("forget", "--copies", "--project", str(one.folder)).stdout.splitlines()
     assert sorted(line.rpartition("  ")[2] for line in listed) == ["clean", f"still to forget: {made.id}"]

@@ -66,7 +66,8 @@ class Certificate:
 
 def _in_trail(ws: Workspace, sought: Sought) -> int:
     with closing(open_store(ws)) as store:
-        return sum(names(one, sought) for one in entries(store))
+        voted = sum(sought.said_in(question) for (question,) in store.read("SELECT question FROM votes"))
+        return voted + sum(names(one, sought) for one in entries(store))
 
 
 def certify(ws: Workspace, asked: Request, whole: Plan) -> Certificate:
@@ -81,7 +82,7 @@ def certify(ws: Workspace, asked: Request, whole: Plan) -> Certificate:
         ),
         "files of the project's own records that hold their words": len(raw_mentions(ws.home, whole.probes, sought, APART)),
         "rows of cases and examples": sum(len(rows_with(path, sought).rows) for path in rows_of(ws)),
-        "questions and answers in the audit log": _in_trail(ws, sought),
+        "questions and answers in the audit log and in votes": _in_trail(ws, sought),
         "runs and logs": sum(mentions(one, sought) for one in [*logs(ws), *(p for p in ws.home.glob("runs/**/*") if p.is_file())]),
         "adapters that learned from it and are not blocked": sum(
             not labels.blocked(folder) for folder in finished(labels.adapters_home(ws)) if folder.name in whole.adapters

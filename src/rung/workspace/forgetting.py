@@ -7,13 +7,12 @@ It doesn't reach backups, copies that share nothing, or what a disk keeps of fil
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from rung.errors import DataError
@@ -197,10 +196,13 @@ def _clean_records(ws: Workspace, asked: Request, whole: Plan) -> None:
 
 
 def _clean_trail(ws: Workspace, asked: Request, sought: Sought) -> None:
-    """Out of the audit log go the texts of questions and answers that named it or were answered from its passages."""
+    """Out of the audit log go the texts of questions and answers that named it or were answered from its passages; out of votes, too."""
     store = open_store(ws)
     erase(store, lambda entry: names(entry, sought), labels.who(), {"request": asked.id})
-    store.shrink("trail")
+    for id, question in store.read("SELECT id, question FROM votes") if asked.subject else ():
+        if sought.said_in(question):
+            store.write(lambda run, id=id: run("UPDATE votes SET question = '' WHERE id = ?", (id,)))  # type: ignore[misc]
+    store.shrink("trail", "votes")
     store.close()
 
 

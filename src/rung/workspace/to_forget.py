@@ -202,8 +202,13 @@ def versions(knowledge: Knowledge) -> set[tuple[str, str]]:
 
 def lies(ws: Workspace, path: str) -> Path | None:
     """The file a document came from, where it is a file here and still lies there."""
-    from rung.sources import FolderSource
+    from rung.knowledge.origins.push import Push
+    from rung.sources import FolderSource, PushSource
 
+    for one in ws.config.knowledge.sources:
+        if isinstance(one, PushSource) and path.startswith(f"{one.name}/"):
+            kept = Push(ws.folder / one.path / one.name).file(path.removeprefix(f"{one.name}/"))
+            return kept if kept.is_file() else None
     folders = [one for one in ws.config.knowledge.sources if isinstance(one, FolderSource)]
     roots = {"": ws.config.knowledge.default_folder} | {one.name: one.path for one in folders}
     for name, root in roots.items():
