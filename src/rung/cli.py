@@ -117,6 +117,9 @@ def index(
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
     at: At = "",
     purge: Annotated[bool, typer.Option("--purge", help="Delete all earlier versions, and what was deleted since with them.")] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="With a shared index: this copy's documents are all there are; others' go.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the index up to date with the documents, or show its history."""
@@ -133,7 +136,7 @@ def index(
     elif watch:
         watch_and_show(folder, as_json, ray)
     else:
-        index_and_show(folder, as_json, explain, ray)
+        index_and_show(folder, as_json, explain, ray, take_over=take_over)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')

@@ -151,6 +151,7 @@ def _leave_index(ws: Workspace, asked: Request, whole: Plan) -> None:
 def _clean_index(ws: Workspace, asked: Request, whole: Plan) -> None:
     """Every earlier state is deleted, and so is what lies beside the index; indexes made under other settings are deleted whole."""
     from rung.knowledge import knowledge as k
+    from rung.knowledge.brought import FILE, read_brought, write_brought
     from rung.knowledge.gather import read_seen, write_seen
 
     _leave_index(ws, asked, whole)
@@ -166,6 +167,9 @@ def _clean_index(ws: Workspace, asked: Request, whole: Plan) -> None:
     }
     if seen:
         write_seen(note, seen)
+    if (knowledge.folder / FILE).exists():
+        here = read_brought(knowledge.folder, lambda path: True).documents
+        write_brought(knowledge.folder, {path: digest for path, digest in here.items() if path not in whole.documents})
     for path in (ws.home / "knowledge").iterdir():
         if path.is_dir() and path != knowledge.folder:
             shutil.rmtree(path)
