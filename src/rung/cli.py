@@ -172,6 +172,7 @@ def train(
     ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End the jobs that wait on a remote tuner.")] = False,
     allow: Annotated[list[str] | None, typer.Option(help="Train in spite of this finding; repeatable.", metavar="FINDING")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Don't wait for another project's training on this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
@@ -179,7 +180,7 @@ def train(
 
     instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
     instead["--estimate"] = estimate
-    train_or(folder, rung, as_json, tuple(allow or ()), budget, instead)
+    train_or(folder, rung, as_json, tuple(allow or ()), budget, instead, now=now)
 
 
 @app.command(epilog="Example: `rung rows trl exported shop`")
