@@ -1,8 +1,9 @@
 """The durable queue of a project's jobs: verbs of the command line, run as processes of their own, one of a lane at a time.
 
 A job is a row in `.rung/jobs.sqlite` and a folder with what it printed. The worker is a process beside the server: it takes
-a lane's lock, runs what waits, and ends; a heavy job also waits for those of other projects (rung.workspace.turns). Whoever was killed, a job, a worker or the server, the next worker takes up what was
-running; verbs go on where they stopped. It refuses to know what a verb does. Why no library: docs/design/dependencies.md.
+a lane's lock, runs what waits, and ends; a heavy job also waits for those of other projects (rung.workspace.turns). Whoever
+was killed, a job, a worker or the server, the next worker takes up what was running; verbs go on where they stopped. It
+refuses to know what a verb does. Why no library: docs/design/dependencies.md.
 """
 
 from __future__ import annotations
