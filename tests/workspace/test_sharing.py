@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from serving_project import served, write_project
 from shop_project import refused, rung
@@ -23,6 +25,15 @@ def address() -> Iterator[str]:
 
     with postgres() as found:
         yield found
+
+
+@pytest.fixture
+def environment() -> Iterator[None]:
+    """As it was before, when the test is over."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
@@ -91,3 +102,27 @@ def test_what_all_see_alike_is_gone_for_all(shops: list[Path], tmp_path: Path) -
     (tmp_path / "volume" / "gear.md").unlink()
     assert synced(shops[1])[:2] == (["pump.md", "valve.md"], 1)
     assert synced(shops[0])[1] == 0
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_bucket_gives_all_copies_the_same_documents(shops: list[Path]) -> None:
+    """The setup that docs/deploy.md recommends."""
+    pytest.importorskip("obstore")
+    pytest.importorskip("moto.server", exc_type=ImportError)
+    from obstore.store import from_url
+    from s3_server import s3
+
+    with s3():
+        server = os.environ["AWS_ENDPOINT_URL"]
+        for file in (shops[0] / "docs").iterdir():
+            httpx.put(f"{server}/knowledge/docs/{file.name}", content=file.read_bytes()).raise_for_status()
+        for shop in shops:
+            with (shop / "rung.toml").open("a") as toml:
+                toml.write(
+                    f'[[knowledge.sources]]\nname = "wiki"\nkind = "s3"\nbucket = "knowledge"\nprefix = "docs"\nendpoint = "{server}"\n'
+                )
+        assert synced(shops[0]) == (["wiki/gear.md", "wiki/pump.md", "wiki/valve.md"], 3, [])
+        assert synced(shops[2])[1] == 0
+        from_url("s3://knowledge").delete("docs/pump.md")
+        assert synced(shops[1])[:2] == (["wiki/gear.md", "wiki/valve.md"], 1)
+        assert [synced(shop)[1] for shop in shops] == [0, 0, 0]
