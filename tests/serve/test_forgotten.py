@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 from adapters_project import stored
 from serving_project import Served, asked, served, write_project
 from shop_project import refused, rung
 from tiny_model import save_random_model
-from vllm_server import vllm_server
+from vllm_server import Engine, vllm_server
 
-from rung.errors import DataError, ModelError
+from rung.errors import DataError, KnowledgeError, ModelError
 from rung.workspace import copies, labels
 from rung.workspace.catching_up import bar, catch_up
 from rung.workspace.certifying import plain
@@ -66,6 +69,7 @@ def write_copies(at: Path, address: str, share: bool, more: str = "", names: tup
 class Two:
     shops: list[Path]
     servers: list[Served]
+    engine: Engine
 
     def ask(self, number: int, model: str) -> int:
         return self.servers[number].client.post("/v1/chat/completions", json=asked("x", model)).status_code
@@ -87,7 +91,7 @@ def two(tmp_path: Path, address: str, request: pytest.FixtureRequest) -> Iterato
         _, key = add_key(store, "reader")
         store.close()
         with served(shops[0], key) as first, served(shops[1], key) as second:
-            yield Two(shops, [first, second])
+            yield Two(shops, [first, second], engine)
     os.environ.clear()
     os.environ.update(before)
 
@@ -117,6 +121,8 @@ def test_what_one_forgets_the_other_refuses_at_once_and_cleans(two: Two) -> None
     labels.give(other, own.name, "support/own")
     assert [two.ask(n, label) for n in (0, 1) for label in ("support/prod", "support/own")] == [200] * 4
     assert all("gear.md" in two.found(n) for n in (0, 1))
+    assert two.ask(1, "few-shot") == 200
+    assert WORDS in str(two.engine.asked[-1])
     (other.home / "traffic.jsonl").write_text(json.dumps({"text": WORDS, "from": "gear.md"}) + "\n")
     (other.folder / "out").mkdir()
     done = rung("forget", "gear.md", "--delete-source", "--project", str(one.folder), "--json")
@@ -125,7 +131,8 @@ def test_what_one_forgets_the_other_refuses_at_once_and_cleans(two: Two) -> None
         400
     ] * 4  # blocked, as a label's adapter is everywhere
     assert all("gear.md" not in two.found(n) for n in (1, 0))
-    assert two.ask(1, "few-shot") == 200
+    assert [two.ask(n, "few-shot") for n in (1, 0)] == [200, 200]
+    assert all("Who sells it?" in str(said) and WORDS not in str(said) for said in two.engine.asked[-2:])
     until(lambda: bool(certificate(other.folder).get("passed")))
     until(lambda: not list(other.home.glob("forget/*/plan.json")))
     assert holding(other.folder, WORDS) == []
@@ -177,6 +184,43 @@ def test_a_copy_that_begins_is_stopped_by_a_kill_and_goes_on(tmp_path: Path, add
     sync_knowledge(other, fresh=True)
     assert certificate(other.folder)["passed"]
     assert holding(other.folder, WORDS) == []
+
+
+def test_a_sync_that_has_read_it_already_is_refused(tmp_path: Path, address: str) -> None:
+    """A copy that begins to sync into the index that all share, while another is asked to forget."""
+    (shop,) = write_copies(tmp_path, address, share=True, names=("one",))
+    one = open_workspace(shop)
+    other = open_workspace(shutil.copytree(shop, tmp_path / "two", ignore=shutil.ignore_patterns(".rung")))
+    forgotten: list[bool] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        if what == "read" and done == total and not forgotten:
+            forgotten.append(forget(one, Request(("gear.md",), delete_source=True)).passed)
+
+    with pytest.raises(KnowledgeError, match="asked to forget something while"):
+        sync_knowledge(other, progress, fresh=True)
+    assert forgotten == [True]
+    for _ in range(2):
+        synced = sync_knowledge(other, fresh=True)
+        assert synced
+        assert sorted(synced[0].documents()) == ["pump.md", "valve.md"]
+
+
+@pytest.mark.slow
+def test_a_copy_killed_at_any_instant_goes_on(tmp_path: Path, address: str) -> None:
+    one, other = (open_workspace(shop) for shop in write_copies(tmp_path, address, share=False))
+    catch_up(other)
+    forget(one, Request(("gear.md",), "jane doe", delete_source=True))
+    random = Random("0/copy")
+    for _ in range(10):
+        running = subprocess.Popen([sys.executable, "-m", "rung", "index", str(other.folder)], stdout=subprocess.DEVNULL)
+        time.sleep(random.uniform(0.4, 1.6))
+        running.kill()
+        running.wait()
+    assert rung("index", str(other.folder)).returncode == 0
+    assert certificate(other.folder)["passed"]
+    assert holding(other.folder, WORDS) == holding(other.folder, "Jane") == []
+    assert copies.wanted(one)[0].subject == ""
 
 
 def test_who_comes_later_is_held_to_hashes_and_keeps_another_document_of_that_name(tmp_path: Path, address: str) -> None:

@@ -216,6 +216,21 @@ def test_what_was_pushed_lies_in_a_folder_and_goes_with_its_bytes(filled: Worksp
     assert not list(ws.folder.glob("pushed/crm/*.pushed"))
 
 
+def test_a_sync_that_runs_beside_it_brings_nothing_back(filled: Workspace) -> None:
+    """It has read the document already when that is forgotten."""
+    (filled.folder / "docs" / "d4.md").write_text((filled.folder / "docs" / "d4.md").read_text() + "\nAnd more.\n")
+    forgotten: list[bool] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        if what == "read" and done == total and not forgotten:
+            forgotten.append(forget(filled, GONE).passed)
+
+    synced = sync_knowledge(filled, progress, fresh=True)
+    assert forgotten == [True]
+    assert synced
+    assert not {"d4.md", "copy.md"} & synced[0].documents().keys()
+
+
 def test_rows_leave_files_that_can_be_written_again(tmp_path: Path) -> None:
     sought = Sought(frozenset({"a.md"}), "jane doe")
     table, lines, other = tmp_path / "rows.csv", tmp_path / "rows.jsonl", tmp_path / "rows.json"

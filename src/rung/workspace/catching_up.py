@@ -7,12 +7,11 @@ A copy that nobody knew of when it was asked is held to hashes alone: what lies 
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rung.errors import KnowledgeError, RungError
+from rung.errors import RungError
 from rung.workspace import copies
 from rung.workspace.certifying import others, plain
 from rung.workspace.copies import Copy, Wanted
@@ -20,8 +19,6 @@ from rung.workspace.forgetting import alone, begin, finish
 from rung.workspace.to_forget import Plan, Request, certificate, held, journal, plan, read_plan, traced
 from rung.workspace.traces import Sought
 from rung.workspace.workspace import Progress, Workspace, silent
-
-PATIENCE = 30.0  # seconds for which another copy's change of the shared index is waited for
 
 
 def bar(ws: Workspace) -> int:
@@ -37,7 +34,7 @@ def bar(ws: Workspace) -> int:
     with alone(ws, "begin"):  # another process of this folder may do the same
         for one in left:
             if _done(ws, one) < 1:
-                _patiently(ws, one, own)
+                begin(ws, _asked(one, own), _at_hand(ws, one, own))
     return last
 
 
@@ -76,18 +73,6 @@ def _done(ws: Workspace, one: Wanted) -> int:
 def _asked(one: Wanted, own: Copy) -> Request:
     late = own.joined > one.at
     return Request(() if late else tuple(one.documents), "" if late else one.subject, one.delete_source, one.ignore, named=one.id)
-
-
-def _patiently(ws: Workspace, one: Wanted, own: Copy) -> None:
-    """The copy that was asked may be changing the index that all share."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return begin(ws, _asked(one, own), _at_hand(ws, one, own))
-        except KnowledgeError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 def _at_hand(ws: Workspace, one: Wanted, own: Copy) -> Plan:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from rung.errors import DataError
+from rung.errors import DataError, KnowledgeError
 from rung.models.folder import BLOCKED as STONE
 from rung.tuning.adapters import block, finished
 from rung.workspace import adapter_store, copies, jobs, labels
@@ -33,6 +33,7 @@ from rung.workspace.workspace import Progress, Workspace, silent
 __all__ = ["BLOCKED", "Certificate", "begin", "finish", "forget"]
 
 Step = Callable[[Workspace, Request, Plan], None]
+PATIENCE = 30.0  # seconds for which others' changes of the index are waited for
 
 
 def forget(ws: Workspace, asked: Request, progress: Progress = silent) -> Certificate:
@@ -138,6 +139,10 @@ def _delete_sources(ws: Workspace, asked: Request, whole: Plan) -> None:
 
 def _leave_index(ws: Workspace, asked: Request, whole: Plan) -> None:
     """Out of the present state, which is what is searched."""
+    _patiently(lambda: _left_index(ws, whole))
+
+
+def _left_index(ws: Workspace, whole: Plan) -> None:
     from rung.knowledge import knowledge as k
     from rung.types import Document
 
@@ -146,6 +151,18 @@ def _leave_index(ws: Workspace, asked: Request, whole: Plan) -> None:
     stay = [Document(path, "", one.title, one.hash, one.meta) for path, one in documents.items() if not whole.takes(path, one.hash)]
     if knowledge and len(stay) < len(documents):
         k.sync(knowledge, stay, (), None, w.lists(ws))
+
+
+def _patiently(work: Callable[[], None]) -> None:
+    """Again where somebody else is changing the index, another copy that shares it for example."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return work()
+        except KnowledgeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _clean_index(ws: Workspace, asked: Request, whole: Plan) -> None:
@@ -159,7 +176,7 @@ def _clean_index(ws: Workspace, asked: Request, whole: Plan) -> None:
     if knowledge is None:
         return
     if whole.by_path or any(whole.takes(path, digest) for path, digest in versions(knowledge)):
-        k.purge(knowledge)
+        _patiently(lambda: k.purge(knowledge))
     note = ws.home / "knowledge" / "seen.json"
     seen = {
         made: replace(one, stamps={p: s for p, s in one.stamps.items() if p not in whole.documents})

@@ -6,17 +6,22 @@ to all. It refuses to take an own folder that is empty for one whose documents w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rung.errors import KnowledgeError
 from rung.sources import FolderSource, GitSource, PushSource, RowsSource, Source
+from rung.types import Document
+from rung.workspace.copies import latest
+from rung.workspace.ignoring import ignored
 from rung.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from rung.knowledge.brought import Brought
     from rung.knowledge.gather import Gathered
-    from rung.knowledge.knowledge import Knowledge
+    from rung.knowledge.knowledge import Knowledge, Merge
+    from rung.knowledge.state import Held
 
 
 def is_own(ws: Workspace, source: Source) -> bool:
@@ -45,6 +50,22 @@ def _own(ws: Workspace) -> Callable[[str], bool]:
     named = {source.name: is_own(ws, source) for source in settings.sources}
     rest = is_own(ws, FolderSource(kind="folder", name="folder", path=settings.default_folder or "docs"))
     return lambda path: named.get(path.partition("/")[0], rest) if "/" in path else rest
+
+
+def merging(ws: Workspace, ours: Brought | None, asked: int) -> Merge:
+    """What a sync asks when it alone may write: so nothing comes back that was forgotten since the documents were read.
+
+    `asked` is the number of the last request to forget when that began. KnowledgeError where another was made since.
+    """
+
+    def merged(held: Mapping[str, Held], here: Mapping[str, Document]) -> Mapping[str, Document]:
+        if latest(ws) != asked:
+            raise KnowledgeError("a copy of the project was asked to forget something while the documents were read", "run it again")
+        gone = ignored(ws.folder)
+        left = {path: document for path, document in here.items() if not gone.holds(document)}
+        return ours.merged(held, left) if ours else left
+
+    return merged
 
 
 def note_brought(ws: Workspace, knowledge: Knowledge, gathered: Gathered) -> Gathered:

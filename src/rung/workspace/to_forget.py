@@ -100,6 +100,8 @@ def plan(ws: Workspace, asked: Request) -> Plan:
     by_path = before.by_path if before else True
     named = {*asked.documents, *said, *(before.documents if before else ())}
     hashes = {digest for path, digest in texts if path in (named if by_path else said)} | {*(before.hashes if before else ())} - {""}
+    if not asked.named:  # a version that is not indexed yet must not be, either
+        hashes |= {hashlib.sha256(file.read_bytes()).hexdigest() for path in named if (file := lies(ws, path))}
     named |= {path for path, digest in texts if digest in hashes}  # copies of it under other names
     documents = {path: next((digest for one, digest in texts if one == path), "") for path in sorted(named)}
     sought = Sought(frozenset(documents), asked.subject)

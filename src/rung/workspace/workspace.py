@@ -254,18 +254,19 @@ def _synced(
     """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
     from rung.knowledge.knowledge import sync
+    from rung.workspace.copies import latest
     from rung.workspace.ignoring import remembered
-    from rung.workspace.sharing import brought, note_brought
+    from rung.workspace.sharing import brought, merging, note_brought
 
     settings, note = ws.config.knowledge, ws.home / "knowledge" / "seen.json"
-    ours = None if take_over else brought(ws, knowledge)
+    ours, asked = None if take_over else brought(ws, knowledge), latest(ws)
     found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws, lacking=ours is not None and not ours.documents)
     before = read_seen(note)
     reader = machines.reader() if machines else None
     held_now = knowledge.state.documents
     gathered = gather(found, before, held_now, fresh=fresh, progress=lambda done, total, _: progress("read", done, total), reader=reader)
     gathered = remembered(ws.folder, gathered)
-    merge = ours.merged if ours else None
+    merge = merging(ws, ours, asked)
     report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), lists(ws), machines, merge)
     gathered = note_brought(ws, knowledge, gathered)
     if gathered.seen != before:
