@@ -66,8 +66,7 @@ class Wanted:
 
 def shared(ws: Workspace) -> Store | None:
     """The store that copies share; None where the project keeps its own."""
-    store = open_store(ws)
-    return _connected(store.place) if store.postgres else None
+    return _connected(open_store(ws).place) if ws.config.serve.store.startswith("postgres:") else None
 
 
 @lru_cache(maxsize=8)  # it is asked for every question: the connection stays
