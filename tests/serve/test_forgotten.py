@@ -206,6 +206,20 @@ def test_a_sync_that_has_read_it_already_is_refused(tmp_path: Path, address: str
         assert sorted(synced[0].documents()) == ["pump.md", "valve.md"]
 
 
+@pytest.mark.parametrize("share", [False, True])
+def test_an_older_version_that_only_another_copy_has_does_not_come_instead(tmp_path: Path, address: str, share: bool) -> None:
+    one, other = (open_workspace(shop) for shop in write_copies(tmp_path, address, share))
+    (other.folder / "docs" / "gear.md").write_text("# The gear\n\nThe gear cost 39 euros last year.\n")
+    (one.folder / "docs" / "gear.md").unlink()
+    time.sleep(0.01)
+    assert forget(one, Request(("gear.md",))).passed
+    for ws in (other, one, other):
+        synced = sync_knowledge(ws, fresh=True)
+        assert synced
+        assert sorted(synced[0].documents()) == ["pump.md", "valve.md"]
+    assert (other.folder / "docs" / "gear.md").exists(), "nobody asked to delete it"
+
+
 @pytest.mark.slow
 def test_a_copy_killed_at_any_instant_goes_on(tmp_path: Path, address: str) -> None:
     one, other = (open_workspace(shop) for shop in write_copies(tmp_path, address, share=False))
@@ -254,6 +268,16 @@ def test_a_copy_that_is_no_more_is_not_waited_for(tmp_path: Path, address: str) 
     assert copies.wanted(one)[0].subject == ""
     with pytest.raises(DataError, match="no copy 'nobody'"):
         copies.gone(one, "nobody", plain)
+
+
+def test_a_copy_that_can_only_be_read_is_known_by_where_it_lies(tmp_path: Path, address: str) -> None:
+    (shop,) = write_copies(tmp_path, address, share=False, names=("one",))
+    (shop / ".rung" / copies.NOTE).unlink()
+    (shop / ".rung" / copies.NOTE).mkdir()  # root may write everywhere, but to no folder
+    first, second = copies.enrol(open_workspace(shop)), copies.enrol(open_workspace(shop))
+    assert first
+    assert second
+    assert first.id == second.id
 
 
 def test_a_project_that_shares_nothing_has_no_copies(tmp_path: Path) -> None:

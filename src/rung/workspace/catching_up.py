@@ -6,6 +6,7 @@ A copy that nobody knew of when it was asked is held to hashes alone: what lies 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from rung.workspace import copies
 from rung.workspace.certifying import others, plain
 from rung.workspace.copies import Copy, Wanted
 from rung.workspace.forgetting import alone, begin, finish
-from rung.workspace.to_forget import Plan, Request, certificate, held, journal, plan, read_plan, traced
+from rung.workspace.to_forget import Plan, Request, certificate, held, journal, lies, plan, read_plan, traced
 from rung.workspace.traces import Sought
 from rung.workspace.workspace import Progress, Workspace, silent
 
@@ -27,10 +28,13 @@ def bar(ws: Workspace) -> int:
     RungError where that can't be.
     """
     ws = replace(ws, part="")
+    own = copies.enrol(ws)
+    return _barred(ws, own) if own else 0
+
+
+def _barred(ws: Workspace, own: Copy) -> int:
     if not (last := copies.latest(ws)) or not (left := [one for one in copies.wanted(ws) if _done(ws, one) < 1]):
         return last
-    own = copies.enrol(ws)
-    assert own is not None, "where there are requests, something is shared"
     with alone(ws, "begin"):  # another process of this folder may do the same
         for one in left:
             if _done(ws, one) < 1:
@@ -44,7 +48,7 @@ def catch_up(ws: Workspace, progress: Progress = silent) -> int:
     own, count = copies.enrol(ws), 0
     if own is None:
         return 0
-    bar(ws)
+    _barred(ws, own)
     faults: list[RungError] = []
     for one in copies.wanted(ws):
         with alone(ws, "finish", 0) as mine:
@@ -81,6 +85,8 @@ def _at_hand(ws: Workspace, one: Wanted, own: Copy) -> Plan:
     now = {path: document.hash for path, document in knowledge.state.documents.items()} if knowledge else {}
     documents = {} if late else dict(one.documents)
     hashes = {*one.hashes, *(() if shares else (now[path] for path in documents if path in now))}
+    files = [file for path in documents if (file := lies(ws, path)) and file.stat().st_mtime < one.at]
+    hashes |= {hashlib.sha256(file.read_bytes()).hexdigest() for file in files}  # a version that only this copy has
     documents |= {path: digest for path, digest in now.items() if digest in hashes}
     found = traced(ws, Sought(frozenset(documents), "" if late else one.subject), documents, () if late else one.row_ids, one.adapters)
     marks: dict[str, Any] = {"number": one.number, "before": one.at, "by_path": not (late or shares)}

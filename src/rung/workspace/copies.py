@@ -6,6 +6,7 @@ It refuses to count a copy as clean before its own certificate is written.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -104,11 +105,14 @@ def _own_id(path: Path) -> str:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["inode"] == path.stat().st_ino:
             return str(told["id"])
-    path.parent.mkdir(parents=True, exist_ok=True)
     part, own = path.with_name(f".{path.name}.{os.getpid()}.part"), secrets.token_hex(6)
-    with part.open("w", encoding="utf-8") as file:
-        json.dump({"id": own, "inode": os.fstat(file.fileno()).st_ino}, file)
-    os.replace(part, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as file:
+            json.dump({"id": own, "inode": os.fstat(file.fileno()).st_ino}, file)
+        os.replace(part, path)
+    except OSError:  # a folder that can only be read keeps no note: it is known by where it lies
+        return hashlib.sha256(f"{socket.gethostname()}:{path.resolve()}".encode()).hexdigest()[:12]
     return own
 
 
