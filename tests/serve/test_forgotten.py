@@ -42,12 +42,23 @@ ROWS = [
 WORDS = "The gear costs 40 euros."
 
 
-@pytest.fixture
-def address() -> Iterator[str]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
     from postgres_server import postgres
 
     with postgres() as found:
         yield found
+
+
+@pytest.fixture
+def address(server: str, tmp_path: Path) -> str:
+    """A database of its own for each test."""
+    import psycopg
+
+    name = f"t{abs(hash(tmp_path)):x}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+    return server.replace("/postgres?", f"/{name}?")
 
 
 def write_copies(at: Path, address: str, share: bool, more: str = "", names: tuple[str, ...] = ("one", "two")) -> list[Path]:
@@ -60,7 +71,6 @@ def write_copies(at: Path, address: str, share: bool, more: str = "", names: tup
         if share:
             text = text.replace('index = "exact"', f'index = "postgres:{address}"\nshare = "shop"')
         (shop / "rung.toml").write_text(f'[project]\nexamples = "examples.jsonl"\n{text}')
-        save_random_model(shop / "model", seed=0)
         sync_knowledge(open_workspace(shop))
     return shops
 
@@ -87,6 +97,8 @@ def two(tmp_path: Path, address: str, request: pytest.FixtureRequest) -> Iterato
     with vllm_server() as engine, s3() as bucket:
         more = f'engine = "endpoint:base@{engine.url}"\nadapters = "{bucket}/{tmp_path.name}"\n[answer]\nunsupported = "keep"\n'
         shops = write_copies(tmp_path, address, request.param, more)
+        for shop in shops:
+            save_random_model(shop / "model", seed=0)
         store = open_store(open_workspace(shops[0]))
         _, key = add_key(store, "reader")
         store.close()
