@@ -134,5 +134,5 @@ def forget(
     from rung.show_adapters import copies_and_show, forget_and_show
 
     if copies or gone:
-        return copies_and_show(folder, gone, as_json)
+        return copies_and_show(folder, gone, as_json, also=bool(documents or subject))
     forget_and_show(folder, tuple(documents or ()), subject, delete_source, ignore, retrain, dry_run, as_json)

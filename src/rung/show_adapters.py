@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from rung.errors import ConfigError
 from rung.report.terminal import counted
-from rung.show import print_json, progress
+from rung.show import one_of, print_json, progress
 from rung.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -202,11 +202,15 @@ def forget_and_show(
     print(f"certificate: {done.file}")
 
 
-def copies_and_show(folder: Path, gone: str, as_json: bool) -> None:
-    """The copies that share the project's store, when each last looked, and what each has still to forget; without one that is `gone`."""
+def copies_and_show(folder: Path, gone: str, as_json: bool, *, also: bool = False) -> None:
+    """The copies that share the project's store, when each last looked, and what each has still to forget; without one that is `gone`.
+
+    ConfigError where something is `also` to be forgotten.
+    """
     from rung.workspace import copies
     from rung.workspace.certifying import plain
 
+    one_of({"--gone" if gone else "--copies": True, "naming what to forget": also})
     ws = open_workspace(folder)
     if copies.shared(ws) is None:
         raise ConfigError("the project shares no store, so it knows of no copies", 'set store = "postgres:..." under [serve]')

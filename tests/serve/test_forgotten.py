@@ -297,3 +297,4 @@ def test_a_project_that_shares_nothing_has_no_copies(tmp_path: Path) -> None:
     ws: Workspace = open_workspace(tmp_path)
     assert (copies.latest(ws), copies.enrol(ws), copies.wanted(ws), copies.known(ws), bar(ws), catch_up(ws)) == (0, None, [], [], 0, 0)
     refused(rung("forget", "--copies", "--project", str(tmp_path)), "shares no store")
+    refused(rung("forget", "gear.md", "--copies", "--project", str(tmp_path)), "don't go together")
