@@ -204,4 +204,5 @@ def open_reader(adapter: Path | None = None, change: Path = HOME, /, **options: 
     if (base.sha256, weights) != (told["base"], told["sha256"]):
         raise ModelError(f"the reader in {change} is not the one that was measured", "reinstall rung")
     threshold = asked.threshold or float(told["threshold"])
-    return Reader(base.folder, change, base.precision, base.threads, threshold, f"reader-{weights[:16]}-{base.precision}-{threshold}-{WORTH}")
+    name = f"reader-{weights[:16]}-{base.precision}-{threshold}-{WORTH}"
+    return Reader(base.folder, change, base.precision, base.threads, threshold, name)

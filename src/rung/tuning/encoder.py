@@ -115,7 +115,8 @@ class Encoder:
 
         def loss() -> Any:
             search.zero_grad()
-            found = torch.nn.functional.cross_entropy(vectors @ head.T, target, reduction="sum") + (head**2).sum() / 2 / self.recipe.strength
+            decay = (head**2).sum() / (2 * self.recipe.strength)
+            found: Any = torch.nn.functional.cross_entropy(vectors @ head.T, target, reduction="sum") + decay
             found.backward()
             return found
 
