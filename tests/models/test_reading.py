@@ -121,7 +121,7 @@ def test_trimming_only_shortens_but_for_a_bracket(text: str, data: st.DataObject
 
 
 def test_it_can_not_be_tuned_and_knows_its_options(tmp_path: Path) -> None:
-    for call, said in (
+    for call, message in (
         (lambda: models.load("bundled:reader", tmp_path), "can't be tuned"),
         (lambda: models.base_folder("bundled:reader"), "can't be tuned"),
         (lambda: models.load("bundled:reader", treshold=0.5), "no option 'treshold'"),
@@ -130,7 +130,7 @@ def test_it_can_not_be_tuned_and_knows_its_options(tmp_path: Path) -> None:
     ):
         with pytest.raises(ModelError) as caught:
             call()
-        assert said in caught.value.message
+        assert message in caught.value.message
         assert caught.value.hint
 
 
