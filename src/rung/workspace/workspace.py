@@ -232,9 +232,11 @@ def sync_knowledge(
     What other copies brought into a shared index stays, unless this one is to `take_over`.
     """
     from rung.knowledge.knowledge import SyncReport, narrowed, reopened
-    from rung.workspace.catching_up import bar, catch_up
 
-    catch_up(ws, progress) if fresh else bar(ws)
+    if ws.config.serve.store.startswith("postgres:"):
+        from rung.workspace.catching_up import bar, catch_up
+
+        catch_up(ws, progress) if fresh else bar(ws)
     if not ws.config.knowledge.default_folder and not ws.config.knowledge.sources:
         return None
     with cluster(ws, ray) if ray else nullcontext() as machines:  # before the index is opened: LanceDB minds being forked
