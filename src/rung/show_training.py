@@ -106,11 +106,15 @@ def cancel_and_show(folder: Path) -> None:
 
 def range_and_show(folder: Path, rung: str, as_json: bool) -> None:
     """The loss over rising learning rates, and which rate to take."""
+    from rung.tuning.spread import joined
     from rung.workspace.training import is_raft, knowledge_for, lr_range
 
     ws, raft = open_workspace(folder), is_raft(rung)
-    with talking(quiet=as_json) as (bar, _):
-        found, path = lr_range(ws, knowledge_for(ws, bar, raft=raft), bar, raft=raft)
+    with joined() as group, talking(quiet=as_json or group.rank > 0) as (bar, _):
+        knowledge = group.first(lambda: knowledge_for(ws, bar, raft=raft))
+        found, path = lr_range(ws, knowledge, bar, raft=raft)
+        if group.rank:
+            return
     if as_json:
         print_json({"rates": found.rates, "losses": found.losses, "suggestion": found.suggestion, "file": str(path)})
         return
@@ -124,11 +128,15 @@ def range_and_show(folder: Path, rung: str, as_json: bool) -> None:
 
 def estimate_and_show(folder: Path, rung: str, as_json: bool) -> None:
     """What a training would take, as the training itself would say it, and nothing trained."""
+    from rung.tuning.spread import joined
     from rung.workspace.training import estimated, is_raft, knowledge_for
 
     ws, raft = open_workspace(folder), is_raft(rung)
-    with talking(quiet=as_json) as (bar, say):
-        found = estimated(ws, knowledge_for(ws, bar, raft=raft), say, raft=raft)
+    with joined() as group, talking(quiet=as_json or group.rank > 0) as (bar, say):
+        knowledge = group.first(lambda: knowledge_for(ws, bar, raft=raft))
+        found = estimated(ws, knowledge, say, raft=raft)
+        if group.rank:
+            return
     if as_json:
         print_json(found)
     elif found.get("trained"):
