@@ -9,10 +9,12 @@ import asyncio
 import hashlib
 import time
 import uuid
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from starlette.requests import Request
@@ -168,9 +170,25 @@ async def _left(request: Request) -> None:
 
 
 def _putting(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Any]) -> Callable[[Piece], None]:
+    """What hands pieces from the thread to the loop. Text that came before the loop took any of it is one piece there."""
+    came: deque[Piece] = deque()
+    waking = False
+
+    def take() -> None:
+        nonlocal waking
+        waking = False  # before it is looked: whatever comes from here on wakes the loop again
+        pieces = [came.popleft() for _ in range(len(came))]
+        for spoken, some in groupby(pieces, lambda piece: isinstance(piece, str)):
+            for piece in ["".join(map(str, some))] if spoken else some:
+                events.put_nowait(piece)
+
     def put(piece: Piece) -> None:
-        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            loop.call_soon_threadsafe(events.put_nowait, piece)
+        nonlocal waking
+        came.append(piece)
+        if not waking:
+            waking = True
+            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                loop.call_soon_threadsafe(take)
 
     return put
 
