@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "rung"
-NOUNS = {"types", "errors", "config", "sections", "sources"}
+NOUNS = {"types", "errors", "config", "sections", "sources", "asking"}
 MAY_IMPORT = {
     "types": set(),
     "errors": set(),
+    "asking": set(),
     "config": {"errors", "sections", "sources"},
     "sections": {"errors", "sources"},
     "sources": set(),

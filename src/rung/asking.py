@@ -6,6 +6,7 @@ It follows no redirect and asks nothing twice: what may be asked again, and when
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,12 +29,29 @@ def client(url: str, timeout: float = 60.0, connections: int = 8) -> PoolManager
     `timeout`: seconds for each wait, for the connection and for more of an answer. Name and password in the address are sent.
     """
     asked, proxies = parse_url(url), getproxies()
-    own: dict[str, Any] = {"maxsize": connections, "block": True, "retries": False, "timeout": timeout, "headers": _account(asked.auth)}
+    own: dict[str, Any] = {
+        "maxsize": connections,
+        "block": True,
+        "retries": False,
+        "timeout": timeout,
+        "headers": account(unquote(asked.auth or "")),
+    }
     proxy = proxies.get(asked.scheme or "") or proxies.get("all")
     if not proxy or proxy_bypass(asked.netloc or ""):
         return urllib3.PoolManager(**own)
     between = parse_url(proxy)
-    return urllib3.ProxyManager(proxy, proxy_headers=_account(between.auth, "proxy-authorization"), **own)
+    return urllib3.ProxyManager(proxy, proxy_headers=account(unquote(between.auth or ""), "proxy-authorization"), **own)
+
+
+def account(named: str, header: str = "authorization") -> dict[str, str]:
+    """NAME:PASSWORD as the header that sends them; nothing for ""."""
+    return {header: f"Basic {b64encode(named.encode()).decode()}"} if named else {}
+
+
+def why(error: Exception) -> str:
+    """What went wrong, without the addresses and objects that urllib3 names with it."""
+    said = error.__cause__ or (error.args[-1] if error.args else "")
+    return str(said) or type(said or error).__name__
 
 
 def is_address(url: str) -> bool:
@@ -79,8 +97,3 @@ def _pieces(answer: BaseHTTPResponse) -> Iterator[bytes]:
     if answer.headers.get("transfer-encoding", "").lower() == "chunked":
         return answer.read_chunked()
     return iter(lambda: answer.read1(PIECE), b"")
-
-
-def _account(auth: str | None, header: str = "authorization") -> dict[str, str]:
-    """Name and password of an address as a header."""
-    return {header: urllib3.make_headers(basic_auth=unquote(auth))["authorization"]} if auth else {}

@@ -67,8 +67,9 @@ class Engine:
     def _asked(self, what: str, body: dict[str, str]) -> None:
         from rung.models.endpoint import headers
 
+        told = {**self.base.client.headers, **headers(self.base)}
         try:
-            said = self.base.client.request("POST", f"{self.base.url}/{what}", json=body, headers={**self.base.client.headers, **headers(self.base)})
+            said = self.base.client.request("POST", f"{self.base.url}/{what}", json=body, headers=told)
         except HTTPError as error:
             raise EndpointError(f"{self.base.url} can't be asked to {what} ({type(error).__name__})", "is the engine running?") from None
         done = said.status < 300 or b"already" in said.data or (what.startswith("unload") and said.status in (400, 404))
