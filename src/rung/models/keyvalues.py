@@ -124,7 +124,7 @@ class Prefixes:
 
     A block is always computed by itself from the blocks before it, so whether it was found here or computed again
     changes nothing, down to the last bit. They lie side by side in pages, where a new one takes the place of one that
-    left: kept each by itself among what comes and goes, they left holes of two thirds of their size.
+    left: kept each by itself among what comes and goes, they left holes of half their size.
     """
 
     def __init__(self, limit: int, page: int = PAGE) -> None:
