@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from contextlib import asynccontextmanager, closing, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Any
 
 from starlette.requests import Request
@@ -169,20 +168,18 @@ async def _left(request: Request) -> None:
         pass
 
 
-def _putting(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Any]) -> Callable[[Piece], None]:
-    """What hands pieces from the thread to the loop. Text that came before the loop took any of it is one piece there."""
-    came: deque[Piece] = deque()
+def _putting(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Any]) -> Callable[[str], None]:
+    """What hands text from the thread to the loop. What came before the loop took any of it is one piece there: waking it is dear."""
+    came: deque[str] = deque()
     waking = False
 
     def take() -> None:
         nonlocal waking
         waking = False  # before it is looked: whatever comes from here on wakes the loop again
-        pieces = [came.popleft() for _ in range(len(came))]
-        for spoken, some in groupby(pieces, lambda piece: isinstance(piece, str)):
-            for piece in ["".join(map(str, some))] if spoken else some:
-                events.put_nowait(piece)
+        if text := "".join(came.popleft() for _ in range(len(came))):
+            events.put_nowait(text)
 
-    def put(piece: Piece) -> None:
+    def put(piece: str) -> None:
         nonlocal waking
         came.append(piece)
         if not waking:
@@ -193,14 +190,14 @@ def _putting(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Any]) -> Cal
     return put
 
 
-def _ended(at: Desk, since: float, done: asyncio.Future[None], events: asyncio.Queue[Any]) -> None:
+def _ended(at: Desk, since: float, done: asyncio.Future[Answer], events: asyncio.Queue[Any]) -> None:
     """The place is given back when the thread has ended, not when the client left."""
     at.gate.leave(since)
-    if not done.cancelled() and (error := done.exception()):
-        events.put_nowait(error)
+    if not done.cancelled():
+        events.put_nowait(done.exception() or done.result())
 
 
-def _answer(at: Desk, key: Key, asked: Question, stop: Stop, put: Callable[[Piece], None]) -> None:
+def _answer(at: Desk, key: Key, asked: Question, stop: Stop, put: Callable[[str], None]) -> Answer:
     """In a thread: find who answers, let them, and note it."""
     if limit := admitted(at.store, key):
         raise over(limit)
@@ -216,16 +213,16 @@ def _answer(at: Desk, key: Key, asked: Question, stop: Stop, put: Callable[[Piec
             for piece in pieces:
                 if isinstance(piece, Answer):
                     noted(at, key, asked, piece, "answered", started)
-                    put(piece)
-                else:
-                    stop.check()
-                    spoken.append(piece)
-                    put(piece)
+                    return piece
+                stop.check()
+                spoken.append(piece)
+                put(piece)
     except (Refusal, RungError) as error:
         ended = stop.why or error
         how = ended.code if isinstance(ended, Refusal) else type(ended).__name__
         noted(at, key, asked, Answer(asked.text, "".join(spoken), made_by=ready.made_by), how, started)
         raise
+    raise AssertionError("the last piece of a stream is the Answer")
 
 
 def _pieces(ready: Approach, asked: Question, stop: Stop) -> Generator[Piece, None, None]:
