@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import Timeout
 from urllib3.exceptions import EmptyPoolError, HTTPError
+from web_server import web_site
 
 from rung.asking import client, is_address, lines, posted, why
 
@@ -154,6 +158,23 @@ def test_proxies_of_the_environment_are_used_and_told_who_asks(server: Server, m
     with client("http://near.example:1") as asked, pytest.raises(HTTPError):
         asked.request("GET", "http://near.example:1")
     assert len(server.asked) == 1
+
+
+def test_certificates_are_the_systems_or_those_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    key, own, both = tmp_path / "key.pem", tmp_path / "own.pem", tmp_path / "both.pem"
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    subprocess.run([*make.split(), "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", own], check=True, capture_output=True)
+    both.write_bytes(key.read_bytes() + own.read_bytes())
+    with web_site(both) as site:
+        site.pages["/"] = b"safe"
+        with client(site.url) as asked, pytest.raises(HTTPError) as caught:
+            asked.request("GET", site.url)
+        assert "CERTIFICATE_VERIFY_FAILED" in why(caught.value)
+        monkeypatch.setenv("SSL_CERT_FILE", str(own))
+        with client(site.url) as asked:
+            assert asked.request("GET", site.url).data == b"safe"
 
 
 def test_an_account_in_the_address_is_sent(server: Server) -> None:
