@@ -18,8 +18,9 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import httpx
+from urllib3.exceptions import HTTPError
 
+from rung.asking import account, client, why
 from rung.errors import ConfigError, DataError, MissingExtra, RungError
 from rung.sections import OidcConfig
 from rung.serve.studio.people import ROLES
@@ -163,12 +164,13 @@ def _exchanged(one: Provider, code: str, verifier: str, back: str) -> str:
     if secret and not basic:
         form["client_secret"] = secret
     try:
-        reply = httpx.post(told["token_endpoint"], data=form, auth=(config.client_id, secret) if secret and basic else None, timeout=WAIT)
-        token = reply.json().get("id_token") if reply.status_code == 200 else None
-    except (httpx.HTTPError, ValueError, AttributeError) as error:
+        url, headers = told["token_endpoint"], account(f"{config.client_id}:{secret}" if secret and basic else "")
+        reply = client(url, WAIT).request("POST", url, fields=form, encode_multipart=False, headers=headers)
+        token = reply.json().get("id_token") if reply.status == 200 else None
+    except (HTTPError, ValueError, AttributeError) as error:
         raise _away(told["token_endpoint"], error) from None
     if not isinstance(token, str):
-        raise DataError(f"the provider gave no ID token ({reply.status_code})", "log in again; if it stays so, check client_id and secret")
+        raise DataError(f"the provider gave no ID token ({reply.status})", "log in again; if it stays so, check client_id and secret")
     return token
 
 
@@ -218,8 +220,11 @@ def _named(keys: list[dict[str, Any]], kid: str | None) -> list[dict[str, Any]]:
 
 def _fetched(url: str) -> dict[str, Any]:
     try:
-        told = httpx.get(url, timeout=WAIT, follow_redirects=False).raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
+        reply = client(url, WAIT).request("GET", url)
+        if reply.status != 200:
+            raise ValueError(f"it said {reply.status}")
+        told = reply.json()
+    except (HTTPError, ValueError) as error:
         raise _away(url, error) from None
     if not isinstance(told, dict):
         raise _away(url, ValueError("no JSON object"))
@@ -227,7 +232,7 @@ def _fetched(url: str) -> dict[str, Any]:
 
 
 def _away(url: str, error: Exception) -> RungError:
-    return RungError(f"the login provider can't be used: {url}: {error}"[:300], "try again; whoever has a password here can use that")
+    return RungError(f"the login provider can't be used: {url}: {why(error)}"[:300], "try again; whoever has a password here can use that")
 
 
 def _safe(url: str) -> None:
