@@ -14,7 +14,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 
 def serve(
-    folder: Folder = Path(),
+    folder: Annotated[
+        list[Path] | None, typer.Argument(help="The project's folder; several, or a folder of projects, stand at /p/NAME.")
+    ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on; others than this machine's need a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any that is free.")] = 8321,
     workers: Annotated[int, typer.Option(min=1, help="Processes; each loads the model, so more than one is for endpoints.")] = 1,
@@ -22,7 +24,7 @@ def serve(
     """Answer over HTTP as OpenAI's API does: every rung and every labelled adapter is a model."""
     from rung.serve.serving import serve as answer
 
-    answer(folder, host, port, workers)
+    answer(folder or [Path()], host, port, workers)
 
 
 def mcp(

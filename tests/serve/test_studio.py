@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from studio_server import PASSWORD, Visitor, leaflet, serving, set_up, until, visitor
+from studio_server import PASSWORD, Visitor, leaflet, person, serving, set_up, until, visitor
 
 from rung.workspace import job_output, jobs
 
@@ -27,19 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
-    with serving(folder) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def admin(url: str, folder: Path) -> Iterator[Visitor]:
-    made = set_up(url, folder)
-    with closing(made.web):
-        yield made
-
-
 def newest(folder: Path) -> jobs.Job:
     return jobs.jobs(folder / ".rung", 1)[0]
 
@@ -47,13 +34,6 @@ def newest(folder: Path) -> jobs.Job:
 def ended(folder: Path) -> jobs.Job:
     until(lambda: newest(folder).state in jobs.ENDED)
     return newest(folder)
-
-
-def person(admin: Visitor, url: str, name: str, role: str) -> Visitor:
-    admin.post("/settings", "/settings/add", name=name, role=role, password=PASSWORD)
-    made = visitor(url)
-    assert made.post("/login", "/login", name=name, password=PASSWORD).url.path == "/"
-    return made
 
 
 def test_nobody_gets_in_without_logging_in(url: str, admin: Visitor) -> None:

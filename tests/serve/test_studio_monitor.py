@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from serving_project import write_project
-from studio_server import PASSWORD, Visitor, serving, set_up, visitor
+from studio_server import Visitor, person
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -20,26 +18,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lists = '[access]\non = true\nrules = [{documents = "**", readers = ["everyone"]}, {documents = "pump.md", readers = ["admin"]}]\n'
     made = write_project(tmp_path_factory.mktemp("shop"), more='[prompt]\n[project]\nexamples = "examples.jsonl"\n' + lists)
     (made / "examples.jsonl").write_text(json.dumps({"id": "e", "question": "Why?", "answer": "so"}) + "\n")
-    return made
-
-
-@pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
-    with serving(folder) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def admin(url: str, folder: Path) -> Iterator[Visitor]:
-    made = set_up(url, folder)
-    with closing(made.web):
-        yield made
-
-
-def person(admin: Visitor, url: str, name: str, role: str) -> Visitor:
-    admin.post("/settings", "/settings/add", name=name, role=role, password=PASSWORD)
-    made = visitor(url)
-    made.post("/login", "/login", name=name, password=PASSWORD)
     return made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,6 +30,9 @@ from rung.serve.studio import studio
 from rung.serve.tracing import tracing
 from rung.workspace.store import open_store
 
+if TYPE_CHECKING:
+    from rung.serve.studio.room import Room
+
 
 def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[], bool] = lambda: False, *, sync: bool = True) -> Desk:
     """Open the project, its models, its index and its store. RungError where one of them can't be."""
@@ -51,12 +54,15 @@ def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[
     return made
 
 
-def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """The application over an open desk; `more` are routes of others, such as the documents that are sent."""
+def application(at: Desk, more: Sequence[BaseRoute] = (), name: str = "", house: list[Room] | None = None) -> Starlette:
+    """The application over an open desk; `more` are routes of others, such as the documents that are sent.
+
+    With a name it stands at /p/NAME, and its studio among those of the house.
+    """
     routes: list[BaseRoute] = [*_api(at, documents=bool(more)), *more]
     handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
     made = Starlette(routes=routes, exception_handlers=handlers)
-    made.router.default = studio(at)  # behind the API, whose paths refuse a wrong method themselves
+    made.router.default = studio(at, name, house)  # behind the API, whose paths refuse a wrong method themselves
     return made
 
 

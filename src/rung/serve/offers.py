@@ -106,7 +106,7 @@ class Offers:
         ws = self.open().ws
         rungs = [Offer(name, name) for name in rungs_of(ws.config.project.task) if key.may_ask(name)]
         able = [offer for offer in rungs if not isinstance(self._approach(offer.rung, key), str)]
-        return [*able, *(offer for offer in _labelled(ws) if key.may_ask(offer.id))]
+        return [*able, *(offer for offer in labelled(ws) if key.may_ask(offer.id))]
 
     def approach(self, model: str, key: Key) -> Approach:
         """What answers under a model id, made of what the key may see. A label means what it stands on at this moment.
@@ -133,7 +133,7 @@ class Offers:
         """The rung that a label answers on; "" where there is no such label. Read again when a label was moved."""
         latest = stamp(catalogue(opened.ws))
         if opened.rungs.get("") != latest:
-            found = {one.id: one.rung for one in _labelled(opened.ws)}
+            found = {one.id: one.rung for one in labelled(opened.ws)}
             opened.rungs.clear()
             opened.rungs.update({"": latest, **found})
         return opened.rungs.get(label, "")
@@ -217,7 +217,7 @@ def _synced(ws: Workspace) -> None:
         print(f"error: {error.message}\nhint: {error.hint}; what is indexed already is served", file=sys.stderr, flush=True)
 
 
-def _labelled(ws: Workspace) -> list[Offer]:
+def labelled(ws: Workspace) -> list[Offer]:
     """The labels that stand on an adapter that may be served."""
     last = {move.label: move for move in moves(catalogue(ws))}
     found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,6 +50,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+STATIC = Mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -61,22 +62,35 @@ HEADERS = {
 }
 
 
-def application(at: Desk) -> Starlette:
-    """The pages of a project. Whoever starts the server is told on stderr how to set the first password."""
-    templates = Jinja2Templates(HERE / "templates")
-    templates.env.filters.update(shown.FILTERS)
-    templates.env.globals.update(shown.GLOBALS)
-    room = Room(at, templates)
+def application(at: Desk, name: str, house: list[Room]) -> Starlette:
+    """The pages of a project, whose room is put into the house. Whoever starts the server is told how to set the first password."""
+    templates = pages()
+    room = Room(at, templates, name, house)
     templates.env.globals["steps_of"] = lambda job: job_output.steps(room.home, job.id)
     templates.env.globals["log_of"] = lambda job: job_output.printed(room.home, job.id, most=2000)
     if people.setup_code(room.store, room.home):
-        print(f"studio: set the first password at /setup; the code is in {room.home / people.SETUP}", file=sys.stderr, flush=True)
+        file = room.home / people.SETUP
+        print(f"studio: set the first password at {room.root}/setup; the code is in {file}", file=sys.stderr, flush=True)
+    made = with_headers([STATIC, *(one for page in PAGES for one in page.routes(room))])
+    house.append(room)
     jobs.follow(room.folder)
-    routes = [Mount("/static", StaticFiles(directory=HERE / "static"), name="static")]
+    return made
+
+
+def pages() -> Jinja2Templates:
+    """The templates, with how values are shown."""
+    templates = Jinja2Templates(HERE / "templates")
+    templates.env.filters.update(shown.FILTERS)
+    templates.env.globals.update(shown.GLOBALS)
+    return templates
+
+
+def with_headers(routes: Sequence[BaseRoute]) -> Starlette:
+    """An application of these pages, with the headers that keep others out."""
     handlers: Mapping[Any, Any] = {HTTPException: _nowhere, Exception: _fault}
-    app = Starlette(routes=[*routes, *(one for page in PAGES for one in page.routes(room))], exception_handlers=handlers)
-    app.add_middleware(_Headers)
-    return app
+    made = Starlette(routes=list(routes), exception_handlers=handlers)
+    made.add_middleware(_Headers)
+    return made
 
 
 async def _nowhere(request: Request, error: Exception) -> Response:
@@ -100,7 +114,8 @@ class _Headers:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                static: dict[str, Any] = {"cache-control": "max-age=3600"} if scope["path"].startswith("/static/") else {}
+                inside = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/static/")
+                static: dict[str, Any] = {"cache-control": "max-age=3600"} if inside else {}
                 for name, value in (HEADERS | static).items():
                     headers.setdefault(name, value)
             await send(message)

@@ -27,9 +27,8 @@ def routes(room: Room) -> list[Route]:
 
     def panel(ask: Ask) -> Response:
         job = jobs.job(room.home, number(ask))
-        page = ask.page(
-            "panel.html", job=job, steps=job_output.steps(room.home, job.id), log=job_output.printed(room.home, job.id, most=2000)
-        )
+        log = job_output.printed(room.home, job.id, most=2000)
+        page = ask.page("panel.html", here=_from(ask), job=job, steps=job_output.steps(room.home, job.id), log=log)
         if job.state in jobs.ENDED:
             page.headers["HX-Refresh"] = "true"  # the page shows what came of it
         return page
