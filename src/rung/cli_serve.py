@@ -45,7 +45,9 @@ def watch(
     take: Annotated[str, typer.Option(help="Make a row of this corrected or well-rated answer.", metavar="ID")] = "",
     to: Annotated[str, typer.Option("--as", help="With --take: case (to measure on) or example (to train on).")] = "",
     canary: Annotated[bool, typer.Option("--canary", help="Ask the server some cases again; exit with 1 where it became worse.")] = False,
-    url: Annotated[str, typer.Option(help="With --canary: the server; its key is in RUNG_KEY.")] = "http://127.0.0.1:8321",
+    url: Annotated[
+        str, typer.Option(help="With --canary: the server; RUNG_KEY holds its key, or one is made for the time.")
+    ] = "http://127.0.0.1:8321",
     model: Annotated[str, typer.Option(help="With --canary: what is asked; by default what the last climb chose.")] = "",
     cases: Annotated[int, typer.Option(min=1, help="With --canary: how many cases.")] = 20,
     as_json: AsJson = False,

@@ -33,7 +33,7 @@ assert said.usage_metadata["total_tokens"] > 0
 assert "".join(piece.content for piece in chat.stream("What does the gear cost?")) == "40 euros [1]"
 new = ChatOpenAI(model="rag", base_url=url, api_key=key, use_responses_api=True).invoke("What does the valve cost?")
 assert new.text == "55 euros [1]", new
-vectors = OpenAIEmbeddings(model="any", base_url=url, api_key=key, check_embedding_ctx_length=False).embed_documents(["a", "b"])
+vectors = OpenAIEmbeddings(model="hashing-256", base_url=url, api_key=key, check_embedding_ctx_length=False).embed_documents(["a", "b"])
 assert len(vectors) == 2 and vectors[0] != vectors[1]
 """
 NODE = """

@@ -81,11 +81,11 @@ def _api(at: Desk, *, documents: bool) -> list[BaseRoute]:
 
     async def models(request: Request) -> Response:
         key = await at.key(request)
-        found = await at.in_thread(lambda: at.offers.models(key))
-        data = [
-            {"id": one.id, "object": "model", "created": one.created, "owned_by": "rung", "rung": one.rung, "adapter": one.adapter or None}
-            for one in found
-        ]
+        found, embedder = await at.in_thread(lambda: (at.offers.models(key), at.offers.embedder().id))
+        told: list[tuple[str, int, str | None, str | None]] = [(one.id, one.created, one.rung, one.adapter or None) for one in found]
+        told += [(embedder, 0, None, None)] if key.may_ask(embedder) else []
+        same = {"object": "model", "owned_by": "rung"}
+        data = [{"id": name, **same, "created": at, "rung": rung, "adapter": adapter} for name, at, rung, adapter in told]
         return JSONResponse({"object": "list", "data": data})
 
     async def described(request: Request) -> Response:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rung.approach.approach import Approach
     from rung.approach.source import Context, Source
     from rung.knowledge.knowledge import Knowledge
-    from rung.types import ChatModel
+    from rung.types import ChatModel, Embedder
     from rung.workspace.keys import Key
 
 KEPT = 256  # approaches, one for each model id, user with groups, and state of the knowledge
@@ -100,6 +100,11 @@ class Offers:
         opened = self.open()
         whole = self._latest(opened)
         return w.shown(_seen_by(opened.ws, key), whole, key.user) if whole else None
+
+    def embedder(self) -> Embedder:
+        """What makes the project's vectors; its id is a model id, too."""
+        opened = self.open()
+        return opened.knowledge[0].embedder if opened.knowledge else w.embedder(opened.ws)
 
     def models(self, key: Key) -> list[Offer]:
         """What this key may ask, rungs first."""

@@ -66,11 +66,13 @@ class Opening:
     names: frozenset[str]
     draining: Callable[[], bool]
     sync: bool
+    address: str = ""
 
 
 def opened(folder: Path, how: Opening, name: str = "", house: list[Room] | None = None) -> Served:
     """The project, ready for its first question; it stands at /p/NAME where it has a name. RungError where it can't be opened."""
     at = desk(folder, how.names, how.draining, sync=how.sync)
+    at.address = how.address
     syncing, documents = documents_of(folder, at)
     made = Served(at, application(at, documents, name, house), syncing)
     if syncing:

@@ -27,6 +27,8 @@ from rung.workspace.workspace import open_workspace, sync_knowledge
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from rung.serve.projects import Opening
+
 SOCKET = "RUNG_SERVE_SOCKET"  # the number of the socket that a worker was given
 
 
@@ -57,9 +59,12 @@ def _answer(folders: Sequence[Path], host: str, shared: socket, *, say: bool) ->
     """One process that answers. The projects are open before the first question is taken."""
     import uvicorn
 
+    from rung.serve.projects import Opening
+
     ending: list[uvicorn.Server] = []
     names = frozenset({"localhost", "127.0.0.1", "::1", host}) if loopback(host) else frozenset()
-    app, drain, close = _opened(folders, names, lambda: bool(ending and ending[0].should_exit), sync=say)
+    how = Opening(names, lambda: bool(ending and ending[0].should_exit), say, url(_here(shared), shared))
+    app, drain, close = _opened(folders, how)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=max(1, round(drain)),
         server_header=False, date_header=False, ws="none", backlog=2048, limit_concurrency=None,
@@ -76,14 +81,11 @@ def _answer(folders: Sequence[Path], host: str, shared: socket, *, say: bool) ->
         shared.close()
 
 
-def _opened(
-    folders: Sequence[Path], names: frozenset[str], draining: Callable[[], bool], *, sync: bool
-) -> tuple[Starlette, float, Callable[[], None]]:
+def _opened(folders: Sequence[Path], how: Opening) -> tuple[Starlette, float, Callable[[], None]]:
     """The application, the seconds that answers have to end, and what is done after the last. ConfigError where nothing can be opened."""
-    from rung.serve.projects import Opening, Projects, located, opened, together
+    from rung.serve.projects import Projects, located, opened, together
 
     alone, named, home = located(folders)
-    how = Opening(names, draining, sync)
     if alone:
         one = opened(alone, how)
         return one.app, one.desk.settings.drain, one.close
@@ -153,6 +155,12 @@ def _watch(
                         other.send_signal(signal.SIGTERM)
                 elif not ending():
                     running.append(start())
+
+
+def _here(shared: socket) -> str:
+    """The host by which this machine reaches the socket."""
+    host = str(shared.getsockname()[0])
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def url(host: str, opened: socket) -> str:

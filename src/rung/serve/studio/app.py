@@ -111,12 +111,13 @@ class _Headers:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        static = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/static/")
+        all_headers = HEADERS | ({"cache-control": "max-age=3600"} if static else {})
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                inside = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/static/")
-                static: dict[str, Any] = {"cache-control": "max-age=3600"} if inside else {}
-                for name, value in (HEADERS | static).items():
+                for name, value in all_headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

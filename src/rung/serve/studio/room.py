@@ -198,6 +198,12 @@ def check_token(form: FormData, token: str) -> None:
         raise HTTPException(403, "this form is not of this session; load the page again")
 
 
+def from_page(ask: Ask) -> str:
+    """The page of ours that a button stands on."""
+    path = ask.text("from")
+    return path if path.startswith("/") and not path.startswith("//") else "/jobs"
+
+
 def title(room: Room) -> str:
     """What the project calls itself."""
     try:
