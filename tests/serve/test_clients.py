@@ -51,7 +51,7 @@ for await (const chunk of await client.chat.completions.create({ model: "rag", s
 check(text, "40 euros [1]");
 const streamed = client.responses.stream({ model: "rag", input: "What does the valve cost?" });
 check((await streamed.finalResponse()).output_text, "55 euros [1]");
-check((await client.models.list()).data.map((one) => one.id).join(), "long-context,rag");
+check((await client.models.list()).data.map((one) => one.id).join(), "long-context,rag,hashing-256");
 const refused = await client.chat.completions.create({ model: "none", messages }).catch((error) => error);
 check(refused.status, 404);
 check(refused.code, "model_not_found");

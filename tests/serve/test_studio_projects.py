@@ -130,7 +130,7 @@ def test_each_project_has_its_own_people_and_a_password_guessed_here_is_counted_
     with closing(entered(url, "rita").web) as web:
         page = web.get("/").text
         assert "You are not logged in here" in page
-        assert "1 documents" not in page
+        assert "1 document" not in page
         assert "A new project" not in page
         assert web.get("/p/B%C3%BCro%20%231/documents").url.path.endswith("/login")
         assert web.post("/new", data={"csrf": found(page), "name": "mine"}).status_code == 403

@@ -21,7 +21,7 @@ from rung.serve.desk import Desk, Handler
 from rung.serve.finding import embed, rerank, search
 from rung.serve.gate import Gate
 from rung.serve.metrics import meter
-from rung.serve.offers import Offers
+from rung.serve.offers import Offers, name_of
 from rung.serve.openapi import openapi
 from rung.serve.rating import listed, rate, taken
 from rung.serve.refusals import Refusal
@@ -81,7 +81,7 @@ def _api(at: Desk, *, documents: bool) -> list[BaseRoute]:
 
     async def models(request: Request) -> Response:
         key = await at.key(request)
-        found, embedder = await at.in_thread(lambda: (at.offers.models(key), at.offers.embedder().id))
+        found, embedder = await at.in_thread(lambda: (at.offers.models(key), name_of(at.offers.embedder())))
         told: list[tuple[str, int, str | None, str | None]] = [(one.id, one.created, one.rung, one.adapter or None) for one in found]
         told += [(embedder, 0, None, None)] if key.may_ask(embedder) else []
         same = {"object": "model", "owned_by": "rung"}

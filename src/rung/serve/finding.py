@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from rung.serve.desk import Desk, sent
 from rung.serve.gate import late
-from rung.serve.offers import unknown
+from rung.serve.offers import name_of, unknown
 from rung.serve.refusals import Refusal
 from rung.serve.running import deadline, left_of, over, who
 from rung.serve.schemas import EmbeddingRequest, RerankRequest, SearchRequest
@@ -39,14 +39,15 @@ async def embed(at: Desk, request: Request) -> Response:
 
     def work() -> dict[str, Any]:
         embedder = at.offers.embedder()
-        if not key.may_ask(embedder.id) or wanted.model not in (None, embedder.id):
-            raise unknown(wanted.model or embedder.id)
+        name = name_of(embedder)
+        if not key.may_ask(name) or wanted.model not in (None, name):
+            raise unknown(wanted.model or name)
         tokens = sum(embedder.count(text) for text in texts)
         vectors = embedder.embed(texts, query=wanted.input_type == "query")
         _noted(at, key, "embedding", {"embedder": embedder.id, "texts": len(texts)}, {"texts": texts}, tokens)
         shown = partial(_vector, base64_=wanted.encoding_format == "base64")
         data = [{"object": "embedding", "index": number, "embedding": shown(vectors[number])} for number in range(len(texts))]
-        return {"object": "list", "model": embedder.id, "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+        return {"object": "list", "model": name, "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
 
     return JSONResponse(await _worked(at, key, request, work))
 
@@ -89,7 +90,7 @@ def _scores(at: Desk, query: str, texts: Sequence[str]) -> tuple[str, list[float
         return reranker.id, [float(score) for score in reranker.scores(query, texts)]
     embedder = at.offers.embedder()
     vectors = embedder.embed(texts)
-    return embedder.id, [float(score) for score in vectors @ embedder.embed([query], query=True)[0]]
+    return name_of(embedder), [float(score) for score in vectors @ embedder.embed([query], query=True)[0]]
 
 
 async def search(at: Desk, request: Request) -> Response:

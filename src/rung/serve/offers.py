@@ -194,6 +194,12 @@ class Offers:
         return opened.knowledge[0] if opened.knowledge and opened.knowledge[0].state.documents else None
 
 
+def name_of(embedder: Embedder) -> str:
+    """The id of an embedder as a model: without the address of the server that computes its vectors."""
+    kind, _, name = embedder.id.partition("-")
+    return name.partition("@http")[0] if kind == "endpoint" else embedder.id
+
+
 def unknown(model: str) -> Refusal:
     """There is no such model, or not for this key."""
     return Refusal(404, f"there is no model '{model[:100]}' for this key; GET /v1/models lists those there are", "model_not_found", "model")
@@ -208,11 +214,11 @@ def _open(folder: Path, stamp: tuple[int, ...], *, sync: bool) -> Opened:
     base, load = loader(ws, named_adapter(ws))
     documents = ws.config.knowledge.default_folder or ws.config.knowledge.sources
     if documents and sync:
-        _synced(ws)
+        synced(ws)
     return Opened(ws, stamp, base, load, [w.held_knowledge(ws)] if documents else [])
 
 
-def _synced(ws: Workspace) -> None:
+def synced(ws: Workspace) -> None:
     """Bring the index up to date. Where that fails, as beside the sync of another server, what is held already is served."""
     try:
         w.sync_knowledge(ws)

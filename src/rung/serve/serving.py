@@ -11,18 +11,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from rung.errors import ConfigError, MissingExtra
+from rung.errors import ConfigError, MissingExtra, RungError
 from rung.serve.listening import loopback, open_socket
 from rung.workspace.keys import any_key
 from rung.workspace.store import open_store
-from rung.workspace.workspace import open_workspace, sync_knowledge
+from rung.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -98,11 +98,14 @@ def _opened(folders: Sequence[Path], how: Opening) -> tuple[Starlette, float, Ca
 
 def _supervise(projects: Sequence[Path], folders: Sequence[Path], host: str, workers: int, shared: socket) -> None:
     """Processes on one socket; one that dies is started again, and SIGTERM and Ctrl-C end them all in order."""
+    from rung.serve.offers import synced
+
     metrics = False
     for folder in projects:
-        ws = open_workspace(folder)
-        sync_knowledge(ws)  # once, not by each process
-        metrics = metrics or ws.config.serve.metrics
+        with nullcontext() if len(projects) == 1 else suppress(RungError):  # the processes say so, and serve the others
+            ws = open_workspace(folder)
+            metrics = metrics or ws.config.serve.metrics
+            synced(ws)  # once, not by each process
     if metrics and len(projects) > 1:
         raise ConfigError("processes add up their metrics, and so those of several projects", "serve one project, or leave --workers out")
     with TemporaryDirectory(prefix="rung-metrics-") as meeting:

@@ -216,12 +216,13 @@ def cluster(ws: Workspace, address: str) -> AbstractContextManager[Cluster]:
 
 
 def sync_knowledge(
-    ws: Workspace, progress: Progress = silent, *, fresh: bool = False, ray: str = ""
+    ws: Workspace, progress: Progress = silent, *, fresh: bool = False, ray: str = "", allow_empty: bool = False
 ) -> tuple[Knowledge, SyncReport] | None:
     """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
 
     `ray` is the address of a cluster that does the work. Unless `fresh`, a source is not asked again within the seconds
-    that it names as `every`. The knowledge is what the workspace's user may see of it, and what meets the conditions. An
+    that it names as `every`; unless `allow_empty`, NoDocuments where the project's own folder holds nothing: its disk may be
+    away. The knowledge is what the workspace's user may see of it, and what meets the conditions. An
     earlier version is opened as it was, and nothing changes.
     """
     from rung.knowledge.knowledge import SyncReport, narrowed, reopened
@@ -234,12 +235,14 @@ def sync_knowledge(
             knowledge = reopened(knowledge, ws.at)
             report = SyncReport(unchanged=len(knowledge.state.documents))
         else:
-            report = _synced(ws, knowledge, progress, machines, fresh=fresh)
+            report = _synced(ws, knowledge, progress, machines, fresh=fresh, allow_empty=allow_empty)
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
 
 
-def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: Cluster | None, *, fresh: bool) -> SyncReport:
+def _synced(
+    ws: Workspace, knowledge: Knowledge, progress: Progress, machines: Cluster | None, *, fresh: bool, allow_empty: bool
+) -> SyncReport:
     """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
     from rung.knowledge.knowledge import sync
@@ -247,6 +250,7 @@ def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: C
 
     settings, note = ws.config.knowledge, ws.home / "knowledge" / "seen.json"
     found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws)
+    found = [replace(one, may_be_empty=allow_empty and not one.name) for one in found]
     before = read_seen(note)
     reader = machines.reader() if machines else None
     held_now = knowledge.state.documents
