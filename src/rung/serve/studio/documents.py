@@ -33,17 +33,9 @@ def routes(room: Room) -> list[Route]:
         wanted = ask.text("q").casefold()
         shown = [row for row in found if wanted in f"{row[0]} {row[1]}".casefold()]
         _, report = ask.told("index")
-        told = {
-            "documents": shown[:500],
-            "count": len(shown),
-            "held": len(found),
-            "report": report,
-            "q": ask.text("q"),
-            "endings": ",".join(READERS),
-        }
-        return ask.page(
-            "documents.html", **told, endings=",".join(READERS), now=ask.latest("index"), folder=room.ws().config.knowledge.default_folder
-        )
+        told = {"documents": shown[:500], "count": len(shown), "held": len(found), "report": report, "q": ask.text("q")}
+        told |= {"endings": ",".join(READERS), "folder": room.ws().config.knowledge.default_folder}
+        return ask.page("documents.html", **told, now=ask.latest("index"))
 
     def upload(ask: Ask) -> Response:
         ws = room.ws()
