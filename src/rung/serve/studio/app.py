@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def application(at: Desk, name: str, house: list[Room]) -> Starlette:
     if people.setup_code(room.store, room.home):
         file = room.home / people.SETUP
         print(f"studio: set the first password at {room.root}/setup; the code is in {file}", file=sys.stderr, flush=True)
-    made = with_headers([STATIC, *(one for page in PAGES for one in page.routes(room))])
+    made = with_headers([STATIC, *(one for page in PAGES for one in page.routes(room))], templates, room.root)
     house.append(room)
     jobs.follow(room.folder)
     return made
@@ -85,18 +85,26 @@ def pages() -> Jinja2Templates:
     return templates
 
 
-def with_headers(routes: Sequence[BaseRoute]) -> Starlette:
+def with_headers(routes: Sequence[BaseRoute], templates: Jinja2Templates, root: str = "") -> Starlette:
     """An application of these pages, with the headers that keep others out."""
-    handlers: Mapping[Any, Any] = {HTTPException: _nowhere, Exception: _fault}
+    handlers: Mapping[Any, Any] = {HTTPException: nowhere(templates, root), Exception: _fault}
     made = Starlette(routes=list(routes), exception_handlers=handlers)
     made.add_middleware(_Headers)
     return made
 
 
-async def _nowhere(request: Request, error: Exception) -> Response:
-    """Paths that there are not, in the API's form: the studio stands behind it, and clients of the API come here too."""
-    assert isinstance(error, HTTPException)
-    return refusals.response(Refusal(error.status_code, str(error.detail), "not_found" if error.status_code == 404 else ""))
+def nowhere(templates: Jinja2Templates, root: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Tells of paths that there are not: a page for browsers, and the API's form for its clients, whose paths end here, too."""
+
+    async def told(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = "not_found" if error.status_code == 404 else ""
+        if "text/html" not in request.headers.get("accept", ""):
+            return refusals.response(Refusal(error.status_code, str(error.detail), code))
+        message = "There is no such page" if code else str(error.detail)
+        return templates.TemplateResponse(request, "nowhere.html", {"root": root, "message": message, "hint": ""}, error.status_code)
+
+    return told
 
 
 async def _fault(request: Request, error: Exception) -> Response:

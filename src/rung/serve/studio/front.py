@@ -89,12 +89,13 @@ def front(house: list[Room], look: Callable[[], list[str]], make: Make | None) -
         session = await run_in_threadpool(people.begin, made.store, person.name, "admin")
         return kept(request, RedirectResponse(f"{made.root}/", 303), made, session)
 
-    return with_headers([
+    routes = [
         STATIC,
         Route("/", listed),
         Route("/login", guarded(show, login_page, log_in), methods=["GET", "POST"]),
         Route("/new", new, methods=["POST"]),
-    ])  # fmt: skip
+    ]
+    return with_headers(routes, templates)
 
 
 def _admin(by: dict[Room, Person]) -> tuple[Room, Person] | None:
