@@ -175,9 +175,9 @@ class JudgeConfig(Section):
 class TuningConfig(Section):
     """How adapters are trained. What is unset is derived from the data and the model, said before a training, and kept with it."""
 
-    method: Literal["lora", "rslora", "dora", "qlora", "full", "pretrain"] = Field(
+    method: Literal["lora", "rslora", "dora", "qlora", "qlora8", "full", "pretrain"] = Field(
         "lora",
-        description="lora, rslora (scaled for high ranks), dora, qlora (on a base in 4 bits), full (all weights), "
+        description="lora, rslora (scaled for high ranks), dora, qlora (on a base in 4 bits), qlora8 (in 8), full (all weights), "
         "or pretrain (LoRA on the documents' text and the examples)",
     )
     rank: int | None = Field(None, ge=1, description="rank of the LoRA matrices")
