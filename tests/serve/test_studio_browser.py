@@ -303,8 +303,8 @@ def test_projects_are_listed_made_and_left(tmp_path: Path, width: int, dark: boo
     home.mkdir()
     for name in ("leaflet", "second"):
         leaflet(home / name, "welcome.md")
-    (home / "broken").mkdir()
-    (home / "broken" / "rung.toml").write_text("[model]\nname = 7\n")
+    told = (home / "second" / "rung.toml").read_text()
+    (home / "second" / "rung.toml").write_text(told.replace('name = "leaflet"', 'name = "Front desk"'))
     with serving(home) as url, chromium(tmp_path / "profile", width, 844, dark=dark) as browser:
         walk = Walk(browser, url)
 
@@ -323,9 +323,14 @@ def test_projects_are_listed_made_and_left(tmp_path: Path, width: int, dark: boo
         browser.find_element("link text", "All projects").click()
         until(lambda: walk.text("h1") == "Projects", 20)
         clean()
-        assert "broken" in walk.text()
+        assert "Front desk" in walk.text()
         if width > 600:
             walk.shoot("projects")
+        (home / "broken").mkdir()
+        (home / "broken" / "rung.toml").write_text("[model]\nname = 7\n")
+        walk.open("/")
+        assert "can't be opened" in walk.text()
+        clean()
         walk.fill("#name", "third")
         walk.press("Make it")
         until(lambda: "Upload the documents" in walk.text(), 20)

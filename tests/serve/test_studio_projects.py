@@ -140,6 +140,21 @@ def test_each_project_has_its_own_people_and_a_password_guessed_here_is_counted_
         entered(url, "rita", "another password", "/p/B%C3%BCro%20%231/login").web.close()
     with closing(visitor(url).web) as web:
         assert Visitor(web).post("/p/shop/login", "/p/shop/login", name="rita", password=PASSWORD).status_code == 429
+        statuses = [Visitor(web).post("/login", "/login", name="mallory", password="wrong").status_code for _ in range(7)]
+        assert statuses == [400] * 5 + [429] * 2
+
+
+def test_an_admin_of_any_project_may_make_one(admin: Visitor, url: str, home: Path) -> None:
+    for root, role in (("/p/B%C3%BCro%20%231", "reader"), ("/p/shop", "admin")):
+        admin.post(f"{root}/settings", f"{root}/settings/add", name="olga", role=role, password=PASSWORD)
+    with closing(entered(url, "olga").web) as web:
+        page = web.get("/").text
+        made = web.post("/new", data={"csrf": TOKEN.findall(page)[-1], "name": "of-olga"})
+        assert made.url.path == "/p/of-olga/"
+        assert "olga, admin" in made.text
+    with closing(entered(url, page="/login").web) as web:
+        assert "of-olga" in web.get("/").text
+        assert web.get("/p/of-olga/").url.path == "/p/of-olga/login", "whoever made it is its admin, and nobody else"
 
 
 def found(page: str) -> str:

@@ -37,14 +37,14 @@ def front(house: list[Room], look: Callable[[], list[str]], make: Make | None) -
         return {room: person for room in house if (person := room.person(request))}
 
     def listed(request: Request, message: str = "", hint: str = "", status: int = 200) -> Response:
-        away, by = look(), known(request)
+        by = known(request)
         if not by:
             return RedirectResponse("/login", 303)
-        first = next(iter(by))
+        away, first, admin = look(), next(iter(by)), _admin(by)
         told: dict[str, Any] = {
             "projects": [_shown(room, by.get(room)) for room in sorted(house, key=lambda one: one.name.casefold())], "away": away,
             "names": sorted({person.name for person in by.values()}), "csrf": by[first].csrf, "leave": f"{first.root}/logout",
-            "makes": make is not None and _admin(by) is not None, "message": message, "hint": hint, "root": "",
+            "token": admin[1].csrf if make and admin else "", "message": message, "hint": hint, "root": "",
         }  # fmt: skip
         return templates.TemplateResponse(request, "projects.html", told, status)
 

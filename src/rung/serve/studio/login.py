@@ -8,7 +8,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from html import escape
 
 from starlette.concurrency import run_in_threadpool
@@ -133,12 +132,20 @@ def _site(request: Request, provider: oidc.Provider) -> str:
 
 
 def opened(rooms: Sequence[Room], name: str, password: str, address: str, counting: Room | None = None) -> list[tuple[Room, Role]]:
-    """The projects in which the name has this password. A name that one does not know counts as a failure in `counting` alone."""
-    found = []
+    """The projects in which the name has this password. A name that one does not know counts as a failure in `counting` alone.
+
+    DataError where it has none, one is `counting`, and another refused to try.
+    """
+    found, refused = [], None
     for room in rooms:
-        with suppress(DataError):  # too many failures there
-            if role := people.checked(room.store, name, password, address, strangers=room is counting):
-                found.append((room, role))
+        try:
+            role = people.checked(room.store, name, password, address, strangers=room is counting)
+        except DataError as error:  # too many failures there
+            role, refused = None, error
+        if role:
+            found.append((room, role))
+    if refused and counting and not found:
+        raise refused
     return found
 
 
