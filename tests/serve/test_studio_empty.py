@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from serving_project import asked, write_project
 from shop_project import refused, rung
-from studio_server import Visitor, serving, set_up, until, visitor
+from studio_server import Visitor, until, visitor
 
 from rung.workspace import job_output, jobs
 
@@ -57,18 +57,6 @@ def test_verbs_say_it_in_a_sentence_and_a_sync_is_not_taken_in(admin: Visitor, f
     assert "holds no document that can be read" in admin.get("/documents").text
     again = rung("index", str(folder), "--allow-empty")
     assert again.returncode == 0, again.stderr
-
-
-def test_a_server_starts_without_a_document_and_finds_the_first(tmp_path: Path) -> None:
-    empty = write_project(tmp_path / "shop", documents={"x/y.md": "# Y\n"})
-    (empty / "docs" / "x" / "y.md").unlink()
-    with serving(empty) as url, closing(set_up(url, empty).web) as web:
-        assert "There is no document yet" in web.get("/documents").text
-        sent = [("files", ("gear.md", b"# The gear\n\nThe gear costs 40 euros.\n"))]
-        Visitor(web).post("/documents", "/documents/upload", files=sent)
-        assert ended(empty).state == "done"
-        found = web.post("/v1/chat/completions", json=asked("What does the gear cost?")).json()
-        assert found["choices"][0]["message"]["content"] == "40 euros [1]"
 
 
 def test_a_folder_that_is_away_empties_no_index(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def test_one_code_sets_the_first_password_in_all_and_one_login_opens_all(admin: 
         for words in (
             "shop",
             "Büro #1",
-            "3 documents, 1 cases",
-            "1 documents, 1 cases",
+            "3 documents, 1 case,",
+            "1 document, 1 case,",
             "Nothing was measured yet",
             "broken",
             "log says why",
