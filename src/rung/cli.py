@@ -123,6 +123,9 @@ def index(
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
     at: At = "",
     purge: Annotated[bool, typer.Option("--purge", help="Delete all earlier versions, and what was deleted since with them.")] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="With a shared index: this copy's documents are all there are; others' go.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the index up to date with the documents, or show its history."""
@@ -139,7 +142,7 @@ def index(
     elif watch:
         watch_and_show(folder, as_json, ray)
     else:
-        index_and_show(folder, as_json, explain, ray, allow_empty=allow_empty)
+        index_and_show(folder, as_json, explain, ray, allow_empty=allow_empty, take_over=take_over)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')
@@ -175,6 +178,7 @@ def train(
     ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End the jobs that wait on a remote tuner.")] = False,
     allow: Annotated[list[str] | None, typer.Option(help="Train in spite of this finding; repeatable.", metavar="FINDING")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Don't wait for another project's training on this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
@@ -182,7 +186,7 @@ def train(
 
     instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
     instead["--estimate"] = estimate
-    train_or(folder, rung, as_json, tuple(allow or ()), budget, instead)
+    train_or(folder, rung, as_json, tuple(allow or ()), budget, instead, now=now)
 
 
 @app.command(epilog="Example: `rung rows trl exported shop`")

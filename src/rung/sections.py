@@ -190,6 +190,11 @@ class TuningConfig(Section):
     )
     checkpointing: bool = Field(False, description="compute layers again in the backward pass: less memory, more time")
     compile: bool = Field(False, description="torch.compile, for GPUs; it needs a C++ compiler")
+    shard: Literal["auto"] | bool = Field(
+        "auto",
+        description="under torchrun, each process holds its share of the weights and of the optimizer (FSDP); "
+        "auto does so where a copy for each would not fit",
+    )
     personal_data: Literal["keep", "redact", "drop"] = Field(
         "keep",
         description="in training rows: keep it, put its kind in its place, or leave out rows that hold any; see docs/training-data.md",

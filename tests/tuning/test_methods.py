@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,17 @@ def test_means_change_no_more_than_rounding(base: Path, tmp_path: Path, method: 
     recipe = replace(RECIPE, method=method, epochs=2)
     plain, other = (train(base, TRAINING, HELD, recipe, tmp_path / str(m.checkpointing), {}, "base", means=m) for m in (Means(), means))
     assert plain.name == other.name
+    assert curve(other) == pytest.approx(curve(plain), rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of itself
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_it_learns_the_same(base: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, method="full", epochs=2)
+    plain, other = (
+        train(base, TRAINING, HELD, recipe, tmp_path / str(m.compile), {}, "base", means=m) for m in (Means(), Means(compile=True))
+    )
     assert curve(other) == pytest.approx(curve(plain), rel=1e-4)
 
 

@@ -29,10 +29,12 @@ def curve(text: str) -> list[dict[str, float]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tuning", ["batch_rows = 8", 'batch_rows = 5\nmethod = "full"'])
+@pytest.mark.parametrize("tuning", ["batch_rows = 8", 'batch_rows = 5\nmethod = "full"', "batch_rows = 8\nshard = true"])
 def test_two_processes_learn_what_one_learns(project: Path, tuning: str) -> None:
     more_examples(project, tuning)
+    write_toml(project, more=tuning.replace("shard = true", ""))
     alone = rung("train", str(project), "--json")
+    write_toml(project, more=tuning)
     assert alone.returncode == 0, alone.stderr
     (project / ".rung").rename(project / "alone")
     both = subprocess.run([*TORCHRUN, "train", str(project), "--json"], capture_output=True, text=True, timeout=300, check=False)
@@ -43,19 +45,26 @@ def test_two_processes_learn_what_one_learns(project: Path, tuning: str) -> None
     assert [line["val_loss"] for line in two if "val_loss" in line] == pytest.approx(
         [line["val_loss"] for line in one if "val_loss" in line], rel=1e-4
     )
-    assert Path(json.loads(both.stdout)["adapter"]).name == Path(json.loads(alone.stdout)["adapter"]).name
+    adapters = [
+        Path(json.loads(run.stdout)["adapter"].replace(f"{project}/.rung", str(at)))
+        for run, at in ((alone, project / "alone"), (both, project / ".rung"))
+    ]
+    made = [json.loads((adapter / "made.json").read_text()) if (adapter / "made.json").exists() else adapter.name for adapter in adapters]
+    assert made[0] == made[1]  # of the same recipe, base and rows
 
 
 @pytest.mark.slow
-def test_killed_together_they_go_on_together(project: Path) -> None:
+@pytest.mark.parametrize(("more", "checkpoint"), [("", "resume.pt"), ("\nshard = true", "resume.json")])
+def test_killed_together_they_go_on_together(project: Path, more: str, checkpoint: str) -> None:
     more_examples(project, "batch_rows = 4")
     whole = rung("train", str(project), "--json")
+    write_toml(project, more="batch_rows = 4" + more)
     (project / ".rung").rename(project / "whole")
     process = subprocess.Popen(
         [*TORCHRUN, "train", str(project), "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     deadline = time.monotonic() + 120
-    while not list(project.glob(".rung/adapters/*.partial/resume.pt")):
+    while not list(project.glob(f".rung/adapters/*.partial/{checkpoint}")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -64,3 +73,22 @@ def test_killed_together_they_go_on_together(project: Path) -> None:
     again = subprocess.run([*TORCHRUN, "train", str(project), "--json"], capture_output=True, text=True, timeout=300, check=False)
     assert again.returncode == 0, again.stderr
     assert [line["loss"] for line in curve(again.stdout)] == pytest.approx([line["loss"] for line in curve(whole.stdout)], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_together_they_estimate_and_look_for_a_rate(project: Path) -> None:
+    more_examples(project, "batch_rows = 4\nshard = true")
+    refused = rung("train", str(project))
+    assert refused.returncode == 2
+    assert "several processes, and this is one alone" in refused.stderr
+    alone = json.loads(rung("train", str(project), "--estimate", "--json").stdout)
+    assert alone["memory"] > alone["memory_of_2"] > alone["memory_of_8"]
+    both = [
+        subprocess.run([*TORCHRUN, "train", str(project), option, "--json"], capture_output=True, text=True, timeout=300, check=False)
+        for option in ("--estimate", "--lr-range")
+    ]
+    assert [run.returncode for run in both] == [0, 0], both
+    together, found = (json.loads(run.stdout) for run in both)  # one process speaks
+    assert together["steps"] == alone["steps"]
+    assert "memory_of_2" not in together
+    assert found["suggestion"] in found["rates"]

@@ -25,6 +25,7 @@ import httpx
 
 from rung.errors import EndpointError, ModelError
 from rung.models.events import Reading, read_events
+from rung.models.leaving import LEAVING, Leaving, leavable
 from rung.models.options import chosen
 from rung.types import Json, Messages, Reply, Settings, Usage
 
@@ -77,7 +78,7 @@ class EndpointModel:
     def stream(self, prompts: Sequence[Messages], settings: Settings) -> Iterator[tuple[int, str | Reply]]:
         """See the protocol. An error ends the call: requests that have not begun are dropped. Raises EndpointError."""
         events: SimpleQueue[Event] = SimpleQueue()
-        gone = threading.Event()
+        gone = (LEAVING.get() or Leaving()).gone if len(prompts) == 1 else threading.Event()
         if len(prompts) == 1:  # needs no threads
             yield from ((0, item) for item in _ask(self, prompts[0], settings, gone))
             return
@@ -110,7 +111,7 @@ def open_endpoint(name: str, adapter: Path | None = None, **options: object) -> 
         raise ModelError("concurrency must be 1 or more and retries 0 or more", "leave them out to take the defaults")
     timeout = httpx.Timeout(settings.timeout, connect=settings.connect_timeout)
     limits = httpx.Limits(max_connections=settings.concurrency)
-    return EndpointModel(model, url.rstrip("/"), settings, httpx.Client(timeout=timeout, limits=limits))
+    return EndpointModel(model, url.rstrip("/"), settings, leavable(httpx.Client(timeout=timeout, limits=limits)))
 
 
 def _is_address(url: str) -> bool:
@@ -152,7 +153,7 @@ def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threa
                     _exhaust(lines)
                     return
         except httpx.TransportError as error:
-            if reading.text or attempt == model.options.retries or time.monotonic() >= UNTIL.get():
+            if reading.text or attempt == model.options.retries or time.monotonic() >= UNTIL.get() or gone.is_set():
                 raise _unreachable(model, error, bool(reading.text)) from error
             wait = _wait("", attempt, model.options.backoff, f"{settings.seed}/{body}")
         if gone.wait(min(wait, max(0.0, UNTIL.get() - time.monotonic()))):

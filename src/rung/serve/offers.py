@@ -19,9 +19,10 @@ from rung.approach.ladder import LADDER, SPECIALISTS, rungs_of
 from rung.errors import KnowledgeError, NoDocuments, RungError
 from rung.parts import Parts, approach, named_adapter, unavailable
 from rung.serve.refusals import Refusal
-from rung.workspace import labels
+from rung.workspace import copies, labels
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import catalogue, moves, stamp
+from rung.workspace.catching_up import bar
 from rung.workspace.workspace import Workspace, silent
 
 if TYPE_CHECKING:
@@ -79,9 +80,19 @@ class Offers:
     lock: Lock = field(default_factory=Lock, repr=False)
     opened: Opened | None = None
     ready: OrderedDict[tuple[object, ...], Approach | str] = field(default_factory=OrderedDict)  # or why it can't run
+    forgotten: int = 0  # the last request to forget, of any copy of the project, that this one is held to
 
     def open(self) -> Opened:
-        """The project as it is now. A `rung.toml` that can't be read any more is told on stderr, and the one before stays."""
+        """The project as it is now. A `rung.toml` that can't be read any more is told on stderr, and the one before stays.
+
+        RungError where another copy of the project was asked to forget something, and this one still has it.
+        """
+        opened = self._opened()
+        if copies.latest(opened.ws) != self.forgotten:
+            self.forgotten = bar(opened.ws)
+        return opened
+
+    def _opened(self) -> Opened:
         with self.lock:
             stamp = _stamp(self.folder / "rung.toml")
             if self.opened is None:
@@ -158,19 +169,25 @@ class Offers:
         opened = self.open()
         whole = self._latest(opened)
         adapter = "" if labelled else _newest(opened.ws, rung)
-        name = (rung, labelled, adapter, key.user, key.groups, whole.stamp if whole else ())
+        rows = _stamp(opened.ws.folder / opened.ws.config.project.examples)
+        name = (rung, labelled, adapter, key.user, key.groups, (whole.stamp if whole else (), rows, self.forgotten))
         with self.lock:
-            if name in self.ready:
+            found = self.ready.get(name)
+            if found is not None:
                 self.ready.move_to_end(name)
-                return self.ready[name]
-        made = self._made(opened, rung, key, adapter, whole, labelled=labelled)
+        if found is None:
+            found = self._made(opened, rung, key, adapter, whole, labelled=labelled)
+            self._keep(name, found)
+        named = "" if labelled or rung in SPECIALISTS else opened.ws.config.model.adapter
+        return replace(found, model=self._following(opened, named)()) if named and not isinstance(found, str) else found
+
+    def _keep(self, name: tuple[object, ...], made: Approach | str) -> None:
         with self.lock:
             for old in [one for one in self.ready if one[-1] != name[-1]]:
-                del self.ready[old]  # of an earlier state of the knowledge: who still answers by it holds it
+                del self.ready[old]  # of an earlier state of knowledge and examples: who still answers by it holds it
             self.ready[name] = made
             while len(self.ready) > KEPT:
                 self.ready.popitem(last=False)
-        return made
 
     def _made(self, opened: Opened, rung: str, key: Key, adapter: str, whole: Knowledge | None, *, labelled: bool) -> Approach | str:
         ws = _seen_by(opened.ws, key)

@@ -25,6 +25,7 @@ from rung.knowledge.origins.push import Push
 from rung.serve import refusals
 from rung.serve.app import application, desk
 from rung.serve.desk import Desk, Handler, log
+from rung.serve.forgotten import follow
 from rung.serve.push import routes as push_routes
 from rung.serve.refusals import Refusal
 from rung.serve.syncing import Syncing
@@ -45,16 +46,18 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 @dataclass(frozen=True)
 class Served:
-    """A project that is open: what answers, and what syncs it where documents are sent to it."""
+    """A project that is open: what answers, what syncs it where documents are sent to it, and what ends forgetting for other copies."""
 
     desk: Desk
     app: Starlette
     syncing: Syncing | None
+    forgotten: Callable[[], None]
 
     def close(self) -> None:
         """After the last answer."""
         if self.syncing:
             self.syncing.stop()
+        self.forgotten()
         self.desk.closing()
         self.desk.store.close()
 
@@ -74,10 +77,10 @@ def opened(folder: Path, how: Opening, name: str = "", house: list[Room] | None 
     at = desk(folder, how.names, how.draining, sync=how.sync)
     at.address = how.address
     syncing, documents = documents_of(folder, at)
-    made = Served(at, application(at, documents, name, house), syncing)
+    app = application(at, documents, name, house)
     if syncing:
         syncing.start()
-    return made
+    return Served(at, app, syncing, follow(folder))
 
 
 def documents_of(folder: Path, at: Desk) -> tuple[Syncing | None, list[BaseRoute]]:

@@ -21,6 +21,7 @@ from rung.approach.approach import Approach, answer_stream
 from rung.errors import RungError
 from rung.measure.cost import cost, seconds
 from rung.models.endpoint import UNTIL
+from rung.models.leaving import LEAVING, Leaving
 from rung.serve.desk import Desk
 from rung.serve.forms import PLAIN, Form, formed
 from rung.serve.gate import gone, late
@@ -91,6 +92,7 @@ class Stoppable:
             for piece in pieces:
                 self.stop.check()
                 yield piece
+            self.stop.check()  # it may have ended before its end for this reason
         finally:
             if close := getattr(pieces, "close", None):
                 close()
@@ -99,7 +101,8 @@ class Stoppable:
 async def answering(at: Desk, key: Key, asked: Question, request: Request) -> AsyncGenerator[Piece, None]:
     """Pieces of text as they come, the Answer last. Raises Refusal and RungError; closing it stops the generation."""
     loop, stop, left_over = asyncio.get_running_loop(), Stop(), deadline(at, request)
-    within = copy_context()
+    within, leaving = copy_context(), Leaving()
+    within.run(LEAVING.set, leaving)
     within.run(UNTIL.set, time.monotonic() + left_over + GRACE)  # an engine that stalls holds its thread no longer than that
     events: asyncio.Queue[Piece | BaseException] = asyncio.Queue()
     end = loop.time() + left_over
@@ -120,6 +123,7 @@ async def answering(at: Desk, key: Key, asked: Question, request: Request) -> As
                 return
     finally:
         stop.asked = True
+        leaving.leave()  # an engine that says nothing is waited for no longer: its place is free
         timer.cancel()
         left.cancel()
 
@@ -204,7 +208,7 @@ def _answer(at: Desk, key: Key, asked: Question, stop: Stop, put: Callable[[Piec
                     spoken.append(piece)
                     put(piece)
     except (Refusal, RungError) as error:
-        ended = stop.why or error
+        ended = stop.why or (gone() if stop.asked else error)
         how = ended.code if isinstance(ended, Refusal) else type(ended).__name__
         noted(at, key, asked, Answer(asked.text, "".join(spoken), made_by=ready.made_by), how, started)
         raise

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import MissingExtra
 from rung.tuning.loop import causal_of
+from rung.tuning.shard import layers, split
+from rung.tuning.spread import Group
 
 if TYPE_CHECKING:
     from rung.tuning.recipe import Means, Recipe
@@ -21,28 +23,28 @@ if TYPE_CHECKING:
 QUANTISED = ("qlora", "qlora8")
 
 
-def adapted(base: Path, recipe: Recipe, means: Means | None = None) -> tuple[Any, Any]:
+def adapted(base: Path, recipe: Recipe, means: Means | None = None, among: Group | None = None) -> tuple[Any, Any]:
     """Tokenizer and model; the seed decides the new matrices. On a GPU a bf16 recipe holds a frozen base in bf16 too.
 
     On a CPU it stays in fp32: autocast was as fast from there, and validation then scores what will be served. What learns
-    is in fp32 everywhere. MissingExtra where a quantised base lacks bitsandbytes.
+    is in fp32 everywhere. `among` are the processes that it is split over. MissingExtra where a quantised base lacks bitsandbytes.
     """
     import torch
     from transformers import AutoTokenizer
 
     torch.manual_seed(recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    model = _loaded(base, recipe)
+    model = _loaded(base, recipe, whole=among is None)
     with warnings.catch_warnings():  # peft asks transformers for gradient checkpointing by its old name
         warnings.filterwarnings("ignore", message=".is_gradient_checkpointing. is deprecated")
         model = model if recipe.method == "full" else _with_lora(model, recipe)
     if means and means.checkpointing:
         _checkpointed(causal_of(model))
     if means and means.compile:
-        causal = causal_of(model)
-        causal.forward, causal.get_decoder().forward = (
-            torch.compile(part.forward, dynamic=True) for part in (causal, causal.get_decoder())
-        )
+        for layer in layers(causal_of(model)):  # alike, so that one is compiled for all; the whole took minutes
+            layer.forward = torch.compile(layer.forward, dynamic=True)
+    if among:
+        split(model, recipe, among)
     return tokenizer, model
 
 
@@ -51,18 +53,20 @@ def _checkpointed(causal: Any) -> None:
     enable({"use_reentrant": False})
 
 
-def _loaded(base: Path, recipe: Recipe) -> Any:
+def _loaded(base: Path, recipe: Recipe, whole: bool) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # ours says when it will be done
     gpu, options = torch.cuda.is_available(), dict[str, Any]()
-    kind = torch.bfloat16 if gpu and recipe.precision == "bf16" and recipe.method != "full" else torch.float32
+    kind: Any = torch.bfloat16 if gpu and recipe.precision == "bf16" and recipe.method != "full" else torch.float32
+    if not whole and recipe.method == "full":
+        kind = "auto"  # as the file has it, which all processes then share; each layer is made fp32 when it is split
     if recipe.method in QUANTISED:
         options = {"quantization_config": _quantised(recipe.method, kind), "device_map": {"": device()}}
     model: Any = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, use_safetensors=True, dtype=kind, **options)
-    return model if options else model.to(device())
+    return model if options or not whole else model.to(device())
 
 
 def device() -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from rung.errors import TuningError
 from rung.models.template import encode_row, encode_text
 from rung.tuning.rows import Row
+from rung.tuning.spread import ALONE, Group
 
 LOGITS = 1 << 25  # held at once: 128 MiB in fp32, several times that with their gradient
 
@@ -26,12 +27,18 @@ class Encoded:
     prompt: int
 
 
+def at_once(work: Callable[[], Any]) -> Any:
+    """Nothing before, nothing after."""
+    return work()
+
+
 class Forward(NamedTuple):
     """A model in two halves, so that the logits of a whole batch need never stand in memory at once."""
 
     hidden: Callable[[Sequence[Encoded]], Any]  # of a batch's learned tokens, row by row: (tokens, hidden)
     head: Callable[[Any], Any]  # (n, hidden) to logits (n, vocabulary)
     vocabulary: int
+    within: Callable[[Callable[[], Any]], Any] = at_once  # calls what is computed in one pass, from a batch to its loss
 
 
 def encode_rows(tokenizer: Any, rows: Sequence[Row], window: int) -> tuple[list[Encoded], int]:
@@ -91,7 +98,7 @@ def padded(model: Any) -> Forward:
         # The head sees the learned tokens alone, and whatever the model does to its logits afterwards is done to them.
         hook = causal.get_output_embeddings().register_forward_pre_hook(lambda _, given: (given[0][learned],))
         try:
-            return causal(input_ids=ids, attention_mask=attended, use_cache=False).logits
+            return causal.forward(input_ids=ids, attention_mask=attended, use_cache=False).logits
         finally:
             hook.remove()
 
@@ -133,6 +140,10 @@ def loss_of(forward: Forward, batch: Sequence[Encoded], *, summed: bool = False)
 
     Beyond `LOGITS` of them, logits are computed piece by piece and again in the backward pass, so that memory holds one piece.
     """
+    return forward.within(lambda: _loss(forward, batch, summed))
+
+
+def _loss(forward: Forward, batch: Sequence[Encoded], summed: bool) -> Any:
     import torch
     from torch.nn.functional import cross_entropy
     from torch.utils.checkpoint import checkpoint
@@ -151,13 +162,19 @@ def loss_of(forward: Forward, batch: Sequence[Encoded], *, summed: bool = False)
     return total if summed else total / len(targets)
 
 
-def total_loss(forward: Forward, rows: Sequence[Encoded], tokens: int) -> tuple[float, int]:
-    """Summed loss of the answers' tokens over all rows and their number, without learning. Dropout is the caller's to switch off."""
+def total_loss(forward: Forward, rows: Sequence[Encoded], tokens: int, group: Group = ALONE) -> tuple[float, int]:
+    """Summed loss of the answers' tokens over this process's rows and their number, without learning.
+
+    All processes make as many passes, since those of a split model meet in each. Dropout is the caller's to switch off.
+    """
     import torch
 
     total, learned = 0.0, 0
-    with torch.inference_mode():
-        for batch in batches(rows, 64, tokens, Random("order")):
-            total += float(loss_of(forward, batch, summed=True))
-            learned += sum(len(row.ids) - row.prompt for row in batch)
+    with torch.no_grad():  # not inference_mode, whose tensors a split model would keep for its backward passes
+        for batch in batches(rows, 64 * group.size, tokens * group.size, Random("order")):
+            own = group.share(batch)
+            loss = float(loss_of(forward, own or batch[:1], summed=True))
+            if own:
+                total += loss
+                learned += sum(len(row.ids) - row.prompt for row in own)
     return total, learned

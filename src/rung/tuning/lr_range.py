@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from rung.errors import TuningError
 from rung.tuning.recipe import PLAIN, SILENT, Heard, Means, Recipe, fitting
 from rung.tuning.rows import Row
-from rung.tuning.spread import Group
+from rung.tuning.spread import joined
 from rung.tuning.state import State
 from rung.tuning.steps import epoch_of, step
 
@@ -45,8 +45,8 @@ def range_test(
     """One step at each of `steps` rates, evenly spaced in their logarithm. TuningError where the loss falls at none."""
     from rung.tuning.stream import fastest
 
-    with TemporaryDirectory() as scratch:
-        state = State(base, recipe, means, Path(scratch), Group())
+    with joined() as group, TemporaryDirectory() as scratch:
+        state = State(base, recipe, means, Path(scratch), group)
         rows, _ = fitting(state.tokenizer, training, state.window)
         state.forward = fastest(state.model, rows, means.checkpointing)
         plan = [batch for epoch in range(1 + steps // max(1, len(rows) // recipe.batch_rows)) for batch in epoch_of(rows, recipe, epoch)]

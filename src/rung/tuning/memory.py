@@ -71,7 +71,12 @@ def freed(kind: str) -> None:
 
 def held(weights: Sequence[Any]) -> int:
     """Bytes that learning adds for as long as it lasts: for each number its gradient and Adam's two means, in fp32."""
-    return sum(3 * 4 * weight.numel() for weight in weights)
+    return sum(3 * 4 * local(weight).numel() for weight in weights)
+
+
+def local(weight: Any) -> Any:
+    """This process's share of a weight that is split, or all of it."""
+    return weight.to_local() if hasattr(weight, "to_local") else weight
 
 
 def passing(model: Any, forward: Forward, batch: Sequence[Encoded], means: Means) -> int:

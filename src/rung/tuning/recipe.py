@@ -14,13 +14,14 @@ from random import Random
 from typing import Any, Literal
 
 from rung.errors import TuningError
-from rung.tuning.adapted import adapted, window
+from rung.tuning.adapted import adapted, device, window
 from rung.tuning.adapters import adapter_name, find, lineage, store
 from rung.tuning.learned import judged
 from rung.tuning.loop import Encoded, encode_rows
 from rung.tuning.memory import available, gibibytes, held, passing, peak
 from rung.tuning.precision import Precision, race, settle
 from rung.tuning.rows import Row
+from rung.tuning.shard import Shard, sharding, whole
 from rung.tuning.spread import Group, joined
 from rung.tuning.state import State
 from rung.tuning.steps import Line, Progress, Say, epoch_of, mean_loss, planned, run
@@ -56,6 +57,7 @@ class Means:
 
     checkpointing: bool = False  # layers are computed again in the backward pass instead of being kept
     compile: bool = False  # torch.compile; the CPU's stream does not take it
+    shard: Shard = False  # weights, gradients and optimizer split over the processes; "auto": where a copy for each would not fit
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def train(
     """
     with joined() as group:
         if recipe.precision == "auto":
-            recipe = _settled(base, training, validation, recipe, adapters, base_id, group)
+            recipe = _settled(base, training, validation, recipe, adapters, base_id, group, means)
         name = adapter_name(recipe, base_id or base.name, training, validation)
         ready = find(adapters, name)
         if ready:
@@ -98,9 +100,10 @@ def train(
         state = State(base, recipe, means, work, group)
         heard = heard if group.rank == 0 else Heard(watch=heard.watch)
         scores = _trained(state, training, validation, heard)
+        learned = whole(state.model, group) if state.split else None
         if group.rank == 0:
             told = {"rows.json": lineage(training, validation, documents, base_id or base.name), "scores.json": scores}
-            _finish(state, adapters, name, told)
+            _finish(state, adapters, name, told, learned)
         group.wait()
         made = find(adapters, name)
         assert made, "the first process has just stored it"
@@ -156,15 +159,21 @@ def expected(state: State, rows: Sequence[Encoded], per_token: float, say: Say) 
     say(f"{len(plan)} steps, about {seconds:.0f} s and {gibibytes(stays + passes)} of memory{told}")
     while free is not None and passes / state.parts + held(state.weights) > max(free, 1) and state.parts < state.recipe.batch_rows:
         state.parts *= 2
+    state.parts = int(state.group.most(state.parts))
     if state.parts > 1:
         say(f"that is too much at once: batches are taken in {state.parts} pieces, and learn the same")
     return {"steps": len(plan), "seconds": seconds, "memory": stays + passes}
 
 
 def _settled(
-    base: Path, training: Sequence[Row], validation: Sequence[Row], recipe: Recipe, adapters: Path, base_id: str, group: Group
+    base: Path, training: Sequence[Row], validation: Sequence[Row], recipe: Recipe, adapters: Path, base_id: str, group: Group, means: Means
 ) -> Recipe:
-    """The recipe with the precision that a timing chose; the first process times, the others read."""
+    """The recipe with the precision that a timing chose; the first process times, the others read.
+
+    A model that no process can hold is not timed: on GPUs it takes bf16, elsewhere fp32.
+    """
+    if sharding(base, recipe, means.shard, group):
+        return replace(recipe, precision="bf16" if device().startswith("cuda") else "fp32")
     path = adapters / f"{adapter_name(recipe, base_id or base.name, training, validation)}.precision.json"
     if group.rank == 0:
         settle(path, lambda: _race(base, training, recipe))
@@ -190,14 +199,14 @@ def _race(base: Path, training: Sequence[Row], recipe: Recipe) -> tuple[float, f
     return race(model, fastest(model, rows), epoch_of(rows, recipe, 0))
 
 
-def _finish(state: State, adapters: Path, name: str, told: dict[str, Any]) -> Path:
+def _finish(state: State, adapters: Path, name: str, told: dict[str, Any], learned: dict[str, Any] | None) -> Path:
     temporary = adapters / f"{name}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     if state.recipe.method == "full":
         state.tokenizer.save_pretrained(str(temporary))  # a full model stands alone
     else:
         state.model.peft_config["default"].base_model_name_or_path = ""  # a folder of this machine says nothing elsewhere
-    state.model.save_pretrained(str(temporary))
+    state.model.save_pretrained(str(temporary), state_dict=learned)
     (temporary / "README.md").unlink(missing_ok=True)
     shutil.copy(state.work / "loss.jsonl", temporary / "loss.jsonl")
     path = store(temporary, adapters, name, {"recipe.json": asdict(state.recipe), **told})

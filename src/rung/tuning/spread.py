@@ -38,12 +38,19 @@ class Group:
 
     def total(self, *values: float) -> list[float]:
         """Sums over all processes."""
+        return self._reduced(values, "SUM")
+
+    def most(self, value: float) -> float:
+        """The largest of all processes."""
+        return self._reduced((value,), "MAX")[0]
+
+    def _reduced(self, values: Sequence[float], how: str) -> list[float]:
         if self.size == 1:
             return list(values)
         import torch
 
         held = torch.tensor(values, dtype=torch.float64, device="cuda" if torch.distributed.get_backend() == "nccl" else "cpu")
-        torch.distributed.all_reduce(held)
+        torch.distributed.all_reduce(held, getattr(torch.distributed.ReduceOp, how))
         return [float(value) for value in held]
 
     def wait(self) -> None:
@@ -61,6 +68,9 @@ class Group:
         if not self.rank:
             self.wait()
         return done
+
+
+ALONE = Group()
 
 
 def started() -> Group:

@@ -12,12 +12,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rung.tuning import shares
 from rung.tuning.adapted import adapted, window
 from rung.tuning.loop import Forward, padded
+from rung.tuning.shard import gathering, sharding, share_of
 from rung.tuning.spread import Group
 
 if TYPE_CHECKING:
     from rung.tuning.recipe import Means, Recipe
+
+WHOLE, PIECES = "resume.pt", "pieces.json"
+PLACE = ("step", "best", "since", "stopped", "parts", "before")
 
 
 class State:
@@ -27,9 +32,10 @@ class State:
         import torch
 
         self.recipe, self.means, self.work, self.group = recipe, means, work, group
-        self.tokenizer, self.model = adapted(base, recipe, means)
+        self.split = sharding(base, recipe, means.shard, group)
+        self.tokenizer, self.model = adapted(base, recipe, means, group if self.split else None)
         self.window = window(self.model)
-        self.forward: Forward = padded(self.model)
+        self.forward: Forward = padded(self.model)._replace(within=gathering(self.model))
         self.weights = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
         self.step, self.best, self.since, self.stopped, self.parts = 0, math.inf, 0, False, 1
@@ -39,18 +45,26 @@ class State:
 
     def load(self) -> None:
         """Go on from the last checkpoint, if there is one."""
+        if (self.work / shares.TOLD).exists():
+            shares.load(self)
+        elif (self.work / WHOLE).exists():
+            self._load()
+        if self.split and (self.work / PIECES).exists():
+            self.parts = max(self.parts, json.loads((self.work / PIECES).read_text(encoding="utf-8")))
+        self._undo()
+
+    def _load(self) -> None:
         import torch
 
-        path = self.work / "resume.pt"
-        if path.exists():
-            held = torch.load(path, weights_only=True, map_location=self.model.device)
-            put(self.weights, held["weights"])
-            self.optimizer.load_state_dict(held["optimizer"])
-            torch.set_rng_state(held["rng"].cpu())
-            self.kept = held["kept"]
-            self.step, self.best, self.since, self.stopped = held["step"], held["best"], held["since"], held["stopped"]
-            self.parts, self.before = held["parts"], held.get("before")
-        self._undo()
+        held = torch.load(self.work / WHOLE, weights_only=True, map_location="cpu" if self.split else self.model.device)
+        put(self.weights, held["weights"])
+        put(self.kept, held["kept"])
+        for n, weight in enumerate(self.weights):
+            means = held["optimizer"]["state"][n]
+            means |= {key: share_of(value, weight) for key, value in means.items() if key != "step"}
+        self.optimizer.load_state_dict(held["optimizer"])
+        torch.set_rng_state(held["rng"].cpu())
+        self.placed(held)
 
     def _undo(self) -> None:
         """Drop the lines of steps after the checkpoint, which a kill undid, and one that a kill tore."""
@@ -65,26 +79,40 @@ class State:
         """A checkpoint, replaced at once."""
         import torch
 
+        if self.split:
+            shares.save(self)
+            return
         if self.group.rank:
             return
         held = {
+            **self.place(),
             "weights": [w.detach().cpu() for w in self.weights],
             "kept": [kept.cpu() for kept in self.kept],
             "optimizer": self.optimizer.state_dict(),
             "rng": torch.get_rng_state(),
-            "step": self.step,
-            "best": self.best,
-            "since": self.since,
-            "stopped": self.stopped,
-            "parts": self.parts,
-            "before": self.before,
         }
         torch.save(held, self.work / "resume.tmp")
-        os.replace(self.work / "resume.tmp", self.work / "resume.pt")
+        os.replace(self.work / "resume.tmp", self.work / WHOLE)
+        (self.work / shares.TOLD).unlink(missing_ok=True)
+
+    def place(self) -> dict[str, Any]:
+        """Where it stands, apart from tensors."""
+        return {name: getattr(self, name) for name in PLACE}
+
+    def placed(self, told: Mapping[str, Any]) -> None:
+        """Stand there again."""
+        for name in PLACE:
+            setattr(self, name, told[name])
 
     def best_back(self) -> None:
         """The weights with the lowest validation loss."""
         put(self.weights, self.kept)
+
+    def begin_with(self, parts: int) -> None:
+        """The next run takes batches in so many pieces. Any process may say so."""
+        temporary = self.work / f"{PIECES}.{self.group.rank}"
+        temporary.write_text(json.dumps(parts), encoding="utf-8")
+        os.replace(temporary, self.work / PIECES)
 
     def log(self, line: Mapping[str, float]) -> None:
         """A line of the loss curve."""
@@ -99,9 +127,9 @@ class State:
 
 
 def put(weights: Sequence[Any], values: Sequence[Any]) -> None:
-    """Give the weights these values."""
+    """Give the weights these values; of a whole value, a split weight takes its share."""
     import torch
 
     with torch.no_grad():
         for weight, value in zip(weights, values, strict=True):
-            weight.copy_(value)
+            weight.copy_(share_of(value, weight))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Line = dict[str, float]
 TRIM = 30.0  # seconds between two times that the heap is trimmed, which in a large process takes long itself
+SMALLER = "set checkpointing = true under [tuning], shorten the rows (smaller k), or take qlora or a smaller model"
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
 
@@ -50,7 +51,8 @@ def run(
             watch(line)
             progress(len(plan) if state.stopped else state.step, len(plan))
     except KeyboardInterrupt:
-        state.save()
+        if not state.split:  # the others may be elsewhere by now; the last validation's checkpoint stands
+            state.save()
         raise
 
 
@@ -82,6 +84,7 @@ def step(state: State, batch: Sequence[Encoded], rate: float, say: Say) -> Line:
     state.model.train()
     (value,) = state.group.total(fitted(state, lambda parts: _gradient(state, batch, parts), len(batch), say))
     norm = torch.nn.utils.clip_grad_norm_(state.weights, state.recipe.clip)
+    norm = norm.full_tensor() if state.split else norm  # type: ignore[attr-defined]  # a DTensor
     state.optimizer.step()
     state.optimizer.zero_grad(set_to_none=True)
     if not math.isfinite(value):
@@ -99,10 +102,12 @@ def _gradient(state: State, batch: Sequence[Encoded], parts: int) -> float:
         loss.backward()
         return float(loss.detach())
     learned, own = sum(len(row.ids) - row.prompt for row in batch), state.group.share(batch)
-    size, value = max(1, -(-len(batch) // parts // state.group.size)), 0.0
-    for start in range(0, len(own), size):
-        loss = stepped(state.forward, own[start : start + size], recipe.precision, kind, summed=True) / learned
-        loss.backward()
+    most, value = -(-len(batch) // state.group.size), 0.0
+    size = max(1, -(-most // parts))
+    for start in range(0, most, size):  # as many passes in each process, since those of a split model meet in each
+        piece = own[start : start + size]
+        loss = stepped(state.forward, piece or batch[:1], recipe.precision, kind, summed=True) * bool(piece) / learned
+        (loss * state.group.size if state.split else loss).backward()  # FSDP takes the mean over the processes
         value += float(loss.detach())
     return value
 
@@ -114,16 +119,26 @@ def fitted(state: State, work: Callable[[int], T], most: int, say: Say) -> T:
     """
     while True:
         found, failed = _tried(state, work)
-        if not state.group.total(failed)[0]:
+        if failed and state.split:
+            _given_up(state, most)
+        if state.split or not state.group.total(failed)[0]:
             _shared(state)
             return found  # type: ignore[return-value]
         state.optimizer.zero_grad(set_to_none=True)
         freed(state.model.device.type)
         if state.parts >= most:
-            hint = "set checkpointing = true under [tuning], shorten the rows (smaller k), or take qlora or a smaller model"
-            raise TuningError("one row alone does not fit the memory", hint)
+            raise TuningError("one row alone does not fit the memory", SMALLER)
         state.parts *= 2
         say(f"out of memory: batches are taken in {state.parts} pieces from here, and learn the same")
+
+
+def _given_up(state: State, most: int) -> None:
+    """One process of a split model can't try again, since the others wait for it within the pass: all must begin anew."""
+    if state.parts >= -(-most // state.group.size):
+        raise TuningError("one row alone does not fit the memory", SMALLER)
+    state.begin_with(2 * state.parts)
+    hint = f"run the same command again (torchrun --max-restarts 3 does): it goes on with batches in {2 * state.parts} pieces"
+    raise TuningError("out of memory", hint)
 
 
 def _tried(state: State, work: Callable[[int], T]) -> tuple[T | None, bool]:
@@ -137,14 +152,9 @@ def _tried(state: State, work: Callable[[int], T]) -> tuple[T | None, bool]:
 
 
 def _shared(state: State) -> None:
-    """Gradients are added over the processes, also of one that had no row of this batch."""
-    import torch
-
-    if state.group.size > 1 and torch.is_grad_enabled() and state.model.training:
-        for weight in state.weights:
-            if weight.grad is None:
-                weight.grad = torch.zeros_like(weight)
-        state.group.add([weight.grad for weight in state.weights])
+    """Gradients are added over the processes; FSDP has done it for a model that is split."""
+    if state.group.size > 1 and state.model.training and not state.split:
+        state.group.add([weight.grad for weight in state.weights if weight.grad is not None])
 
 
 def share(recipe: Recipe, step: int, steps: int) -> float:
@@ -158,8 +168,8 @@ def share(recipe: Recipe, step: int, steps: int) -> float:
 def mean_loss(state: State, rows: Sequence[Encoded], say: Say) -> float:
     """Of the answers' tokens in fp32, without dropout, over what all processes were given of the rows."""
     state.model.eval()
-    own, tokens = state.group.share(rows), state.recipe.batch_tokens
-    found = fitted(state, lambda parts: total_loss(state.forward, own, tokens // parts), len(rows), say)
+    tokens = state.recipe.batch_tokens
+    found = fitted(state, lambda parts: total_loss(state.forward, rows, tokens // parts, state.group), len(rows), say)
     total, learned = state.group.total(*found)
     return total / learned
 

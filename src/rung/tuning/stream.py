@@ -9,6 +9,7 @@ computes only what the learned tokens need.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from rung.tuning.loop import Encoded, Forward, causal_of, halved, padded
+from rung.tuning.shard import gathering, is_split
 
 PIECE = 192  # queries at once: softmax over small matrices is faster than a flash kernel with its backward pass
 GROUPS = (
@@ -77,23 +79,29 @@ def _merged(frozen: Frozen, pairs: Sequence[Any], kind: Any) -> Any:
 
 def fastest(model: Any, rows: Sequence[Encoded], checkpointing: bool = False) -> Forward:
     """The first that says what transformers says on the shortest and the longest row: the stream, body and head apart, or as it is."""
-    slow = padded(model)
+    within = gathering(model)
+    slow = padded(model)._replace(within=within)
     ends = sorted(rows, key=lambda row: len(row.ids))
     model.eval()
-    with torch.inference_mode():
-        told = slow.hidden([ends[0], ends[-1]])
-        for forward in (streamed(model, checkpointing), halved(model)):
+    ends = [ends[0], ends[-1]]
+    with torch.no_grad():
+        told = within(lambda: slow.hidden(ends))
+        for forward in (streamed(model, checkpointing), halved(model)._replace(within=within)):
             if forward is not None:
-                said = forward.head(forward.hidden([ends[0], ends[-1]]))
+                said = within(partial(_logits, forward, ends))
                 if told.shape == said.shape and float((told - said).abs().max()) < 1e-3 * float(told.abs().max()):
                     return forward
     return slow
 
 
+def _logits(forward: Forward, rows: Sequence[Encoded]) -> Any:
+    return forward.head(forward.hidden(rows))
+
+
 def streamed(model: Any, checkpointing: bool = False) -> Forward | None:
     """The stream in two halves; None where the model is built otherwise. With checkpointing layers are computed again, not kept."""
     causal = causal_of(model)
-    if model.device.type != "cpu" or not _llama_like(causal):
+    if model.device.type != "cpu" or is_split(causal) or not _llama_like(causal):
         return None
     body, config = causal.model, causal.config
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

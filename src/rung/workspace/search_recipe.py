@@ -40,9 +40,12 @@ def search_recipe(ws: Workspace, knowledge: Knowledge | None, progress: Progress
     """Search on the project's validation split. Raises what a training raises."""
     from rung.tuning.recipe import Heard
     from rung.tuning.search import search
+    from rung.tuning.spread import started
 
     if ws.config.tuning.remote:
         raise ConfigError("a search on a remote tuner is not built", "take remote out of [tuning]")
+    if started().size > 1:
+        raise ConfigError("a search runs in one process", "start it without torchrun")
     plan = planned(ws, w.examples(ws), knowledge, raft=raft)
     bases = [_base(ws, name, len(plan.training)) for name in ws.config.tuning.bases or (ws.config.model.name,)]
     with writing(plan.adapters):

@@ -68,11 +68,12 @@ class Store:
         """What `work` returns; all that it runs is one transaction, and no other writer is beside it."""
         return self._tried(work, write=True)
 
-    def shrink(self) -> None:
-        """Leave nothing of what was deleted in free pages or in a log beside the file."""
+    def shrink(self, *tables: str) -> None:
+        """Leave nothing of what was deleted from these tables in free pages or in a log beside the file."""
         with self.lock:
             self.read("SELECT 1")
-            self.held.execute("VACUUM FULL" if self.postgres else "VACUUM")
+            for table in tables if self.postgres else ("",):  # not of the whole database: an index may be in it
+                self.held.execute(f"VACUUM FULL {table}" if self.postgres else "VACUUM")
             if not self.postgres:
                 self.held.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -161,7 +161,7 @@ def planned(
     recipe = recipe_for(ws, len(training))
     documents = dict(public.documents()) if (raft or pretrain) and public else {}
     what, base_id = "train raft" if raft else "train tuned", w.base_model(ws, workers=workers).id
-    means, adapters = Means(tuning.checkpointing, tuning.compile), ws.home / "adapters"
+    means, adapters = Means(tuning.checkpointing, tuning.compile, tuning.shard), ws.home / "adapters"
     return Plan(training, validation, ready.solved, ready.made, recipe, means, base, base_id, adapters, documents, what)
 
 
@@ -264,13 +264,14 @@ def lr_range(ws: Workspace, knowledge: Knowledge | None, progress: Progress, *, 
     from rung.tuning.adapters import adapter_name
     from rung.tuning.lr_range import range_test
     from rung.tuning.recipe import Heard
+    from rung.tuning.spread import started
 
     plan = planned(ws, w.examples(ws), knowledge, raft=raft)
     curve = range_test(plan.base, plan.training, plan.recipe, Heard(partial(progress, "learning rates")), plan.means)
     name = adapter_name(plan.recipe, plan.base_id, plan.training, plan.validation)
     path = plan.adapters / f"{name}.lr-range.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(asdict(curve), indent=1).encode())
+    if started().rank == 0:
+        write_whole(path, json.dumps(asdict(curve), indent=1).encode())
     return curve, path
 
 
