@@ -115,6 +115,9 @@ def index(
     ray: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Do the work on a Ray cluster: HOST:PORT, auto, or local to start one here.")
     ] = "",
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Let the last document of the folder go, instead of taking it for lost.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
     listen: Annotated[str, typer.Option(help="Stay and take documents by HTTP at this address until Ctrl-C.", metavar="HOST:PORT")] = "",
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
@@ -139,7 +142,7 @@ def index(
     elif watch:
         watch_and_show(folder, as_json, ray)
     else:
-        index_and_show(folder, as_json, explain, ray, take_over=take_over)
+        index_and_show(folder, as_json, explain, ray, allow_empty=allow_empty, take_over=take_over)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')

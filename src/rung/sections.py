@@ -271,6 +271,10 @@ class OidcConfig(Section):
         {}, description='what values of that claim may here, such as { "rung-admins" = "admin" }; the highest counts'
     )
     default_role: Literal["", "reader", "editor", "admin"] = Field("", description="role of those without such a value; empty lets none in")
+    groups_claim: str = Field("groups", description="claim with the groups that access lists know as group:NAME; empty for none")
+    groups: dict[str, str] = Field(
+        {}, description='what values of that claim are called here, such as { "/staff/hr" = "hr" }; no others count then'
+    )
     scopes: str = Field("openid profile email", description="what is asked of the provider")
     studio: str = Field("", description="the studio's address as browsers see it; empty for that of the request")
 

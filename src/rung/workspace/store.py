@@ -43,6 +43,7 @@ MIGRATIONS = {  # applied in this order, each once; add below, change none
     "feedback": "CREATE TABLE feedback (entry BIGINT PRIMARY KEY, answer TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, "
     "who TEXT NOT NULL, thumb TEXT NOT NULL, corrected BIGINT NOT NULL)",
     "feedback by answer": "CREATE INDEX feedback_answer ON feedback (answer)",
+    "studio sessions of a provider": "ALTER TABLE sessions ADD COLUMN told TEXT NOT NULL DEFAULT '{}'",
     "studio login addresses": "ALTER TABLE failed_logins ADD COLUMN address TEXT NOT NULL DEFAULT ''",
 }
 Run: TypeAlias = Callable[..., list[tuple[Any, ...]]]  # (sql with ? for values, the values) to rows

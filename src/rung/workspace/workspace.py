@@ -222,14 +222,21 @@ def cluster(ws: Workspace, address: str) -> AbstractContextManager[Cluster]:
 
 
 def sync_knowledge(
-    ws: Workspace, progress: Progress = silent, *, fresh: bool = False, ray: str = "", take_over: bool = False
+    ws: Workspace,
+    progress: Progress = silent,
+    *,
+    fresh: bool = False,
+    ray: str = "",
+    allow_empty: bool = False,
+    take_over: bool = False,
 ) -> tuple[Knowledge, SyncReport] | None:
     """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
 
     `ray` is the address of a cluster that does the work. Unless `fresh`, a source is not asked again within the seconds
-    that it names as `every`. The knowledge is what the workspace's user may see of it, and what meets the conditions. An
-    earlier version is opened as it was, and nothing changes. What another copy of the project was asked to forget goes first.
-    What other copies brought into a shared index stays, unless this one is to `take_over`.
+    that it names as `every`; unless `allow_empty`, NoDocuments where the project's own folder holds nothing: its disk may be
+    away. The knowledge is what the workspace's user may see of it, and what meets the conditions. An earlier version is opened
+    as it was, and nothing changes. What another copy of the project was asked to forget goes first. What other copies brought
+    into a shared index stays, unless this one is to `take_over`.
     """
     from rung.knowledge.knowledge import SyncReport, narrowed, reopened
 
@@ -245,13 +252,20 @@ def sync_knowledge(
             knowledge = reopened(knowledge, ws.at)
             report = SyncReport(unchanged=len(knowledge.state.documents))
         else:
-            report = _synced(ws, knowledge, progress, machines, fresh=fresh, take_over=take_over)
+            report = _synced(ws, knowledge, progress, machines, fresh=fresh, allow_empty=allow_empty, take_over=take_over)
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
 
 
 def _synced(
-    ws: Workspace, knowledge: Knowledge, progress: Progress, machines: Cluster | None, *, fresh: bool, take_over: bool
+    ws: Workspace,
+    knowledge: Knowledge,
+    progress: Progress,
+    machines: Cluster | None,
+    *,
+    fresh: bool,
+    allow_empty: bool,
+    take_over: bool,
 ) -> SyncReport:
     """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
@@ -263,6 +277,7 @@ def _synced(
     settings, note = ws.config.knowledge, ws.home / "knowledge" / "seen.json"
     ours, asked = None if take_over else brought(ws, knowledge), latest(ws)
     found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws, lacking=ours is not None and not ours.documents)
+    found = [replace(one, may_be_empty=one.may_be_empty or (allow_empty and not one.name)) for one in found]
     before = read_seen(note)
     reader = machines.reader() if machines else None
     held_now = knowledge.state.documents
