@@ -161,7 +161,7 @@ def _llama(scratch: Path, *, small: bool) -> dict[str, object]:
 
 @contextmanager
 def _llama_server(scratch: Path) -> Iterator[int]:
-    import httpx
+    import urllib3
 
     from rung.models.bundled import folder
     from rung.models.gguf import write_gguf
@@ -175,9 +175,9 @@ def _llama_server(scratch: Path) -> Iterator[int]:
     with _started(command, heard=False):
         for _ in range(600):
             try:
-                httpx.get(f"http://127.0.0.1:{port}/v1/models")
+                urllib3.request("GET", f"http://127.0.0.1:{port}/v1/models", retries=False)
                 break
-            except httpx.TransportError:
+            except urllib3.exceptions.HTTPError:
                 time.sleep(0.1)
         yield port
 

@@ -37,10 +37,13 @@ class Idp:
     basic: bool = True  # how the secret is taken
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)  # every authorization request
+    leaves: bool = True  # whether a session can be ended here
+    left: list[dict[str, str]] = field(default_factory=list)  # every request to end one
 
     def metadata(self) -> dict[str, Any]:
         told: dict[str, Any] = {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys"}
         told |= {"authorization_endpoint": f"{self.issuer}/authorize", "token_endpoint": f"{self.issuer}/token"}
+        told |= {"end_session_endpoint": f"{self.issuer}/logout?realm=shop"} if self.leaves else {}
         return told | {"token_endpoint_auth_methods_supported": ["client_secret_basic" if self.basic else "client_secret_post"]}
 
     def keys(self) -> dict[str, Any]:
@@ -56,6 +59,14 @@ class Idp:
         self.codes[code] = query
         self.asked.append(query)
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state'], 'iss': self.issuer})}"
+
+    def leave(self, query: dict[str, str]) -> str:
+        """Back to the client, once the token tells that it is one of ours (an old one will do) and for this client."""
+        told = jwt.decode(query["id_token_hint"], self.key[1].public_key(), ["RS256"], audience=CLIENT, options={"verify_exp": False})
+        assert told["iss"] == self.issuer
+        assert query["client_id"] == CLIENT
+        self.left.append(query)
+        return query["post_logout_redirect_uri"]
 
     def token(self, form: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         basic = "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
@@ -77,9 +88,9 @@ def _handler(idp: Idp) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            if parts.path == "/authorize":
+            if parts.path in ("/authorize", "/logout"):
                 self.send_response(302)
-                self.send_header("Location", idp.authorize(query))
+                self.send_header("Location", (idp.authorize if parts.path == "/authorize" else idp.leave)(query))
                 self.end_headers()
             else:
                 self.tell(200, {"/.well-known/openid-configuration": idp.metadata, "/keys": idp.keys}[parts.path]())

@@ -19,4 +19,13 @@ def postgres() -> Iterator[str]:
     try:
         yield server.get_uri()
     finally:
+        _hung_up(server.get_uri())
         server.cleanup()
+
+
+def _hung_up(address: str) -> None:
+    """End the connections that this process keeps open, which the server would wait for."""
+    import psycopg
+
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")

@@ -35,9 +35,9 @@ def leaflet(folder: Path, *documents: str) -> Path:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The address of a server on the project, until the block ends."""
-    command = [sys.executable, "-m", "rung", "serve", str(folder), "--port", "0"]
+def serving(*folders: Path) -> Iterator[str]:
+    """The address of a server on the project, or on several, until the block ends."""
+    command = [sys.executable, "-m", "rung", "serve", *map(str, folders), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
@@ -75,6 +75,14 @@ def set_up(url: str, folder: Path) -> Visitor:
     done = made.post("/setup", "/setup", code=code, name="admin", password=PASSWORD)
     assert done.status_code == 200
     assert done.url.path == "/"
+    return made
+
+
+def person(admin: Visitor, url: str, name: str, role: str) -> Visitor:
+    """Somebody whom the admin adds, logged in."""
+    admin.post("/settings", "/settings/add", name=name, role=role, password=PASSWORD)
+    made = visitor(url)
+    assert made.post("/login", "/login", name=name, password=PASSWORD).url.path == "/"
     return made
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "rung"
-NOUNS = {"types", "errors", "config", "sections", "sources"}
+NOUNS = {"types", "errors", "config", "sections", "sources", "asking", "leaving"}
 MAY_IMPORT = {
     "types": set(),
     "errors": set(),
+    "leaving": set(),
+    "asking": {"leaving"},
     "config": {"errors", "sections", "sources"},
     "sections": {"errors", "sources"},
     "sources": set(),

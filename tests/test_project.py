@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from adapters_project import learnable, stored
+from tiny_model import save_random_model
 
 import rung
 from rung.errors import ConfigError, DataError, TuningError
@@ -96,6 +98,43 @@ def test_what_needs_an_adapter_says_so(folder: Path, tmp_path: Path) -> None:
         project.train("rag")
     with pytest.raises(ConfigError, match="can't be allowed"):
         project.train("tuned", allow=["held-out"])
+
+
+def test_an_adapter_is_trained_promoted_exported_asked_and_rolled_back(tmp_path: Path) -> None:
+    """All by methods, on a random model of two layers that learns to say "ok"."""
+    (tmp_path / "shop" / "docs").mkdir(parents=True)
+    (tmp_path / "shop" / "docs" / "part.md").write_text("# The part\n\nThe part costs 40 euros.\n")
+    save_random_model(tmp_path / "shop" / "model", seed=0)
+    ws = learnable(tmp_path / "shop")
+    toml = ws.folder / "rung.toml"
+    toml.write_text(toml.read_text().replace("rank = 8", "forgetting = 100.0\nrank = 8"))
+    told: set[str] = set()
+    project = Project(ws.folder, lambda what, at, total: told.add(what))
+    made = project.train()
+    assert project.train() == made, "what was trained is not trained again"
+    assert [(one.name, one.labels) for one in project.adapters()] == [(made.name, ())]
+    weak = stored(ws, 5)
+    refused, move = project.promote(weak.name, "desk/prod")
+    assert move is None
+    assert "does not beat" in refused.refused[0]
+    gate, move = project.promote(made.name, "desk/prod")
+    assert gate.refused == ()
+    assert move
+    assert (move.label, move.adapter, move.kind) == ("desk/prod", made.name, "promote")
+    assert gate.scores[1] > gate.scores[0]
+    _, forced = project.promote(weak.name, "desk/prod", force="to see it fail")
+    assert forced
+    assert (forced.adapter, forced.why) == (weak.name, "to see it fail")
+    back = project.rollback("desk/prod", "it failed")
+    assert (back.adapter, back.kind, back.why) == (made.name, "rollback", "it failed")
+    toml.write_text(toml.read_text().replace('name = "local:model"', 'name = "local:model"\nadapter = "desk/prod"'))
+    answer = project.ask("Is c 3 done?", "prompt")
+    assert (answer.text, answer.made_by["adapter"]) == ("ok", made.name)
+    for form in ("safetensors", "vllm"):
+        done = project.export("desk/prod", tmp_path / form, form, cases=4)
+        assert (done.adapter, done.agreement.refused, done.agreement.cases) == (made.name, (), 4)
+        assert (tmp_path / form / "rung-export.json").is_file()
+    assert {"answer candidate, held-out", "ask the export"} <= told
 
 
 def test_it_diagnoses_advises_and_reckons(folder: Path, tmp_path: Path) -> None:

@@ -115,11 +115,17 @@ def index(
     ray: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Do the work on a Ray cluster: HOST:PORT, auto, or local to start one here.")
     ] = "",
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Let the last document of the folder go, instead of taking it for lost.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow every change until Ctrl-C.")] = False,
     listen: Annotated[str, typer.Option(help="Stay and take documents by HTTP at this address until Ctrl-C.", metavar="HOST:PORT")] = "",
     listed: Annotated[bool, typer.Option("--list", help="List the versions that can be opened again; change nothing.")] = False,
     at: At = "",
     purge: Annotated[bool, typer.Option("--purge", help="Delete all earlier versions, and what was deleted since with them.")] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="With a shared index: this copy's documents are all there are; others' go.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the index up to date with the documents, or show its history."""
@@ -136,7 +142,7 @@ def index(
     elif watch:
         watch_and_show(folder, as_json, ray)
     else:
-        index_and_show(folder, as_json, explain, ray)
+        index_and_show(folder, as_json, explain, ray, allow_empty=allow_empty, take_over=take_over)
 
 
 @app.command(epilog='Example: `rung ask "How long is the warranty?" shop --rung rag`')
@@ -172,6 +178,7 @@ def train(
     ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End the jobs that wait on a remote tuner.")] = False,
     allow: Annotated[list[str] | None, typer.Option(help="Train in spite of this finding; repeatable.", metavar="FINDING")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Don't wait for another project's training on this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the adapter of a rung. Ctrl-C keeps what was learned; the same command goes on."""
@@ -179,7 +186,7 @@ def train(
 
     instead = {"--embedder": embedder, "--specialist": specialist, "--lr-range": lr_range, "--raft-sweep": raft_sweep, "--cancel": cancel}
     instead["--estimate"] = estimate
-    train_or(folder, rung, as_json, tuple(allow or ()), budget, instead)
+    train_or(folder, rung, as_json, tuple(allow or ()), budget, instead, now=now)
 
 
 @app.command(epilog="Example: `rung rows trl exported shop`")

@@ -126,9 +126,13 @@ def forget(
     ignore: Annotated[bool, typer.Option("--ignore", help="Leave the files where they are; never read them again.")] = False,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train what learned from them again, without them.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    copies: Annotated[bool, typer.Option("--copies", help="List the copies of the project that share a store.")] = False,
+    gone: Annotated[str, typer.Option(help="Wait no longer for a copy that is no more, by its id.", metavar="COPY")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Take documents or a subject out of index, caches, rows, runs and logs, block what learned from them, and certify it."""
-    from rung.show_adapters import forget_and_show
+    from rung.show_adapters import copies_and_show, forget_and_show
 
+    if copies or gone:
+        return copies_and_show(folder, gone, as_json, also=bool(documents or subject))
     forget_and_show(folder, tuple(documents or ()), subject, delete_source, ignore, retrain, dry_run, as_json)

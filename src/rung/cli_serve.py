@@ -14,7 +14,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 
 def serve(
-    folder: Folder = Path(),
+    folder: Annotated[
+        list[Path] | None, typer.Argument(help="The project's folder; several, or a folder of projects, stand at /p/NAME.")
+    ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on; others than this machine's need a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any that is free.")] = 8321,
     workers: Annotated[int, typer.Option(min=1, help="Processes; each loads the model, so more than one is for endpoints.")] = 1,
@@ -22,7 +24,7 @@ def serve(
     """Answer over HTTP as OpenAI's API does: every rung and every labelled adapter is a model."""
     from rung.serve.serving import serve as answer
 
-    answer(folder, host, port, workers)
+    answer(folder or [Path()], host, port, workers)
 
 
 def mcp(
@@ -43,7 +45,9 @@ def watch(
     take: Annotated[str, typer.Option(help="Make a row of this corrected or well-rated answer.", metavar="ID")] = "",
     to: Annotated[str, typer.Option("--as", help="With --take: case (to measure on) or example (to train on).")] = "",
     canary: Annotated[bool, typer.Option("--canary", help="Ask the server some cases again; exit with 1 where it became worse.")] = False,
-    url: Annotated[str, typer.Option(help="With --canary: the server; its key is in RUNG_KEY.")] = "http://127.0.0.1:8321",
+    url: Annotated[
+        str, typer.Option(help="With --canary: the server; RUNG_KEY holds its key, or one is made for the time.")
+    ] = "http://127.0.0.1:8321",
     model: Annotated[str, typer.Option(help="With --canary: what is asked; by default what the last climb chose.")] = "",
     cases: Annotated[int, typer.Option(min=1, help="With --canary: how many cases.")] = 20,
     as_json: AsJson = False,

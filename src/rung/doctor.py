@@ -176,18 +176,20 @@ def _model(ws: w.Workspace) -> Iterator[Finding]:
 
 def _endpoint(name: str, options: dict[str, object]) -> Finding:
     """Whether the server answers at all; the question costs no tokens."""
-    import httpx
+    from urllib3.exceptions import HTTPError
+
+    from rung.asking import client, why
 
     url = name.rpartition("@")[2].rstrip("/")
     key = os.environ.get(str(options.get("key_env", "")), "")
     try:
-        reply = httpx.get(f"{url}/models", headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=5)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Finding("wrong", "model", f"{url} does not answer: {error}", "start the server, or mend the URL under [model]")
-    if reply.status_code in (401, 403):
+        reply = client(url, 5).request("GET", f"{url}/models", headers={"Authorization": f"Bearer {key}"} if key else {})
+    except HTTPError as error:
+        return Finding("wrong", "model", f"{url} does not answer: {why(error)}", "start the server, or mend the URL under [model]")
+    if reply.status in (401, 403):
         return Finding("wrong", "model", f"{url} refuses the key", "name the variable that holds it as key_env under [model.options]")
-    if reply.status_code >= 500:
-        return Finding("wrong", "model", f"{url} answers with {reply.status_code}", "look into the server's log")
+    if reply.status >= 500:
+        return Finding("wrong", "model", f"{url} answers with {reply.status}", "look into the server's log")
     return Finding("ok", "model", f"{name} answers")
 
 

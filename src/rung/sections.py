@@ -182,7 +182,7 @@ class TuningConfig(Section):
     )
     rank: int | None = Field(None, ge=1, description="rank of the LoRA matrices")
     alpha: int | None = Field(None, ge=1, description="scale of the LoRA update, divided by the rank")
-    epochs: int | None = Field(None, ge=1, description="passes over the examples")
+    epochs: int | None = Field(None, ge=1, description="passes over the examples; few examples are passed over half as often")
     learning_rate: float | None = Field(None, gt=0, description="peak learning rate")
     batch_rows: int | None = Field(None, ge=1, description="rows in a batch")
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -220,7 +220,7 @@ class SpecialistConfig(Section):
         1, ge=1, le=10, description="encoders tuned on different folds, whose scores are averaged; each costs its own time"
     )
     epochs: int = Field(10, ge=1, description="passes over the examples")
-    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate of the highest layer")
+    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate of the highest layer; a quarter of it where examples are few")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="arithmetic of training; auto is bf16 where the processor has it"
     )
@@ -271,6 +271,10 @@ class OidcConfig(Section):
         {}, description='what values of that claim may here, such as { "rung-admins" = "admin" }; the highest counts'
     )
     default_role: Literal["", "reader", "editor", "admin"] = Field("", description="role of those without such a value; empty lets none in")
+    groups_claim: str = Field("groups", description="claim with the groups that access lists know as group:NAME; empty for none")
+    groups: dict[str, str] = Field(
+        {}, description='what values of that claim are called here, such as { "/staff/hr" = "hr" }; no others count then'
+    )
     scopes: str = Field("openid profile email", description="what is asked of the provider")
     studio: str = Field("", description="the studio's address as browsers see it; empty for that of the request")
 

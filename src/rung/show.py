@@ -111,7 +111,9 @@ def print_json(value: object) -> None:
     print(json.dumps(plain, ensure_ascii=False, indent=1, default=str))
 
 
-def index_and_show(folder: Path, as_json: bool, question: str = "", ray: str = "") -> None:
+def index_and_show(
+    folder: Path, as_json: bool, question: str = "", ray: str = "", *, allow_empty: bool = False, take_over: bool = False
+) -> None:
     """Sync the index and say what changed and how it is searched; with a question, why each passage is found or not."""
     from rung.knowledge.choice import read_choice
     from rung.knowledge.explain import explain
@@ -119,7 +121,7 @@ def index_and_show(folder: Path, as_json: bool, question: str = "", ray: str = "
 
     ws = open_workspace(folder)
     with progress(quiet=as_json) as bar:
-        synced = sync_knowledge(ws, bar, fresh=True, ray=ray)
+        synced = sync_knowledge(ws, bar, fresh=True, ray=ray, allow_empty=allow_empty, take_over=take_over)
     if synced is None:
         raise ConfigError("the project has no documents", "set folder or add [[knowledge.sources]] in rung.toml")
     knowledge, report = synced

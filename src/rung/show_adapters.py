@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from rung.errors import ConfigError
 from rung.report.terminal import counted
-from rung.show import print_json, progress
+from rung.show import one_of, print_json, progress
 from rung.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -199,3 +200,29 @@ def forget_and_show(
         return
     print("\n".join(done.lines()))
     print(f"certificate: {done.file}")
+
+
+def copies_and_show(folder: Path, gone: str, as_json: bool, *, also: bool = False) -> None:
+    """The copies that share the project's store, when each last looked, and what each has still to forget; without one that is `gone`.
+
+    ConfigError where something is `also` to be forgotten.
+    """
+    from rung.workspace import copies
+    from rung.workspace.certifying import plain
+
+    one_of({"--gone" if gone else "--copies": True, "naming what to forget": also})
+    ws = open_workspace(folder)
+    if copies.shared(ws) is None:
+        raise ConfigError("the project shares no store, so it knows of no copies", 'set store = "postgres:..." under [serve]')
+    left_out = copies.gone(ws, gone, plain) if gone else None
+    standing = {one.id: copies.standing(ws, one.id) for one in copies.wanted(ws)}
+    told = [{**vars(one), "not_clean_of": [request for request, at in standing.items() if not at[one.label]]} for one in copies.known(ws)]
+    if as_json:
+        print_json(told)
+        return
+    if left_out:
+        print(f"no longer waited for: {left_out.label}")
+    for one in told:
+        seen = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(one["seen"])))
+        left = one["not_clean_of"]
+        print(f"{one['id']}  {one['name']}  last seen {seen}  {'clean' if not left else 'still to forget: ' + ', '.join(left)}")

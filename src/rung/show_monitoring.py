@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ from rung.show import print_json, progress
 from rung.show_serving import seconds
 from rung.workspace.feedback import take
 from rung.workspace.importing import as_row
+from rung.workspace.keys import lent
 from rung.workspace.store import open_store
 from rung.workspace.workspace import open_workspace
 
@@ -51,8 +53,9 @@ def canary_and_show(folder: Path, url: str, model: str, number: int, as_json: bo
     """Replay the canary cases; exit with 1 where something became worse."""
     ws = open_workspace(folder)
     store = open_store(ws)
-    with progress(quiet=as_json) as bar:
-        done = replay(ws, store, f"{url.rstrip('/').removesuffix('/v1')}/v1", os.environ.get(KEY, ""), model, number, progress=bar)
+    given = os.environ.get(KEY, "")
+    with progress(quiet=as_json) as bar, nullcontext(given) if given else lent(store, "canary") as key:
+        done = replay(ws, store, f"{url.rstrip('/').removesuffix('/v1')}/v1", key, model, number, progress=bar)
     store.close()
     print_json(asdict(done)) if as_json else print(f"canary: {done.words}")
     if done.change.worse:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +20,13 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-def train_or(folder: Path, rung: str, as_json: bool, allow: Sequence[str], budget: str, instead: Mapping[str, bool]) -> None:
-    """Train, or do what the one option in `instead`, or a budget, asks for. ConfigError where several are asked for."""
+def train_or(
+    folder: Path, rung: str, as_json: bool, allow: Sequence[str], budget: str, instead: Mapping[str, bool], *, now: bool = False
+) -> None:
+    """Train, or do what the one option in `instead`, or a budget, asks for. ConfigError where several are asked for.
+
+    What trains here waits for other projects' trainings on this machine, unless it is to begin `now`.
+    """
     asked = one_of({**instead, "--budget": budget})
     ways: dict[str, Callable[[], None]] = {
         "--embedder": lambda: tune_and_show(folder, as_json),
@@ -30,7 +37,26 @@ def train_or(folder: Path, rung: str, as_json: bool, allow: Sequence[str], budge
         "--budget": lambda: search_and_show(folder, rung, budget, as_json),
         "--cancel": lambda: cancel_and_show(folder),
     }
-    ways[asked[0]]() if asked else train_and_show(folder, rung, as_json, allow)
+    with nullcontext() if now or asked in (["--estimate"], ["--cancel"]) else _its_turn(folder):
+        ways[asked[0]]() if asked else train_and_show(folder, rung, as_json, allow)
+
+
+@contextmanager
+def _its_turn(folder: Path) -> Iterator[None]:
+    """Within the block no other project of this user trains on this machine; who waits is told for whom."""
+    from rung.tuning.spread import started
+    from rung.workspace.turns import AT_ONCE, turn
+
+    said: set[str] = set()
+
+    def wait(who: str) -> bool:
+        if who not in said:
+            said.add(who)
+            print(f"waits for the training of {who} on this machine; --now or {AT_ONCE}=2 trains beside it", file=sys.stderr, flush=True)
+        return True
+
+    with nullcontext() if open_workspace(folder).config.tuning.remote or started().rank else turn(folder, wait):
+        yield
 
 
 def train_and_show(folder: Path, rung: str, as_json: bool, allow: Sequence[str] = ()) -> None:

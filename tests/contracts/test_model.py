@@ -36,7 +36,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with chat_server(local) as chat:
         endpoint = load(f"endpoint:tiny@{chat.url}")
         yield endpoint
-        endpoint.client.close()  # type: ignore[attr-defined]
+        endpoint.client.clear()  # type: ignore[attr-defined]
 
 
 def told(model: ChatModel, prompts: list[list[Message]], settings: Settings) -> list[Told]:

@@ -18,7 +18,7 @@ from rung.errors import ConfigError, KnowledgeError
 from rung.knowledge.gather import Gathered, Place, gather
 from rung.knowledge.origins import open_origin
 from rung.knowledge.origins.crawl import links, rules, says, sitemap
-from rung.knowledge.origins.fetch import Guard, Refused, Unreachable, fetch, new_client, normal, public, resolved
+from rung.knowledge.origins.fetch import Guard, Refused, Unreachable, certificates, fetch, normal, public, resolved
 from rung.knowledge.origins.web import Web
 from rung.knowledge.reading import Unreadable
 from rung.sources import WebSource
@@ -141,10 +141,9 @@ def test_private_addresses_are_refused_unless_allowed(site: Site, tmp_path: Path
 
 def test_every_address_is_checked_again_when_it_is_asked() -> None:
     guard = Guard(("169.254.169.254", "localhost"))
-    with new_client(guard) as client:
-        for url in ("http://169.254.169.254/latest/meta-data", "http://localhost/"):
-            with pytest.raises(Refused, match="private network"):
-                fetch(client, guard, url)
+    for url in ("http://169.254.169.254/latest/meta-data", "http://localhost/"):
+        with pytest.raises(Refused, match="private network"):
+            fetch(certificates(guard), guard, url)
     assert resolved("localhost", 80, allow_private=True) in ("127.0.0.1", "::1")
     with pytest.raises(Unreachable, match="no name server"):
         resolved("nowhere.invalid", 80, allow_private=True)
@@ -187,9 +186,16 @@ def test_hosts_may_be_patterns() -> None:
 def test_addresses_have_one_form() -> None:
     assert normal("HTTP://A.Example:80/x?q=1#part") == "http://a.example/x?q=1"
     assert normal("https://a.example:8443") == "https://a.example:8443/"
-    for url in ("http://a:b/", "http://["):
+    assert normal("http://www.Bücher.example/ü") == "http://www.xn--bcher-kva.example/ü"
+    assert Guard(("*.Bücher.example",)).allows(normal("http://www.bücher.example/"))
+    for url in ("http://a:b/", "http://[", f"http://{'ü' * 70}.example/"):
         with pytest.raises(Refused):
             normal(url)
+
+
+def test_what_an_address_may_not_hold_is_escaped(site: Site, tmp_path: Path) -> None:
+    site.pages |= {"/": page("Home", "/ü?b=ö c"), "/%C3%BC?b=%C3%B6%20c": page("Far")}
+    assert [document.title for document in crawled(web(tmp_path, site)).documents] == ["Home", "Far"]
 
 
 def test_limits_of_pages_and_of_size_are_told(site: Site, tmp_path: Path) -> None:
@@ -310,18 +316,17 @@ def test_certificates_are_checked_for_the_name_and_not_for_the_address(tmp_path:
     with web_site(both) as site:
         site.pages["/"] = page("Safe")
         guard = Guard(("localhost", "127.0.0.1"), allow_private=True, ca_file=str(certificate))
-        with new_client(guard) as client:
-            assert fetch(client, guard, f"https://localhost:{site.port}/").status == 200
-            with pytest.raises(Unreachable, match="did not answer"):
-                fetch(client, guard, f"https://127.0.0.1:{site.port}/")
-        with new_client(Guard(guard.hosts, allow_private=True)) as client, pytest.raises(Unreachable):
-            fetch(client, guard, f"https://localhost:{site.port}/")
+        assert fetch(certificates(guard), guard, f"https://localhost:{site.port}/").status == 200
+        with pytest.raises(Unreachable, match=r"did not answer.*CERTIFICATE_VERIFY_FAILED"):
+            fetch(certificates(guard), guard, f"https://127.0.0.1:{site.port}/")
+        usual = Guard(guard.hosts, allow_private=True)
+        with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+            fetch(certificates(usual), usual, f"https://localhost:{site.port}/")
 
 
 def test_no_cookie_is_sent_back(site: Site) -> None:
     guard = Guard(("127.0.0.1",), allow_private=True)
     site.pages["/"] = page("Home")
-    with new_client(guard) as client:
-        for _ in range(2):
-            assert "set-cookie" in fetch(client, guard, site.url).headers
+    for _ in range(2):
+        assert "set-cookie" in fetch(certificates(guard), guard, site.url).headers
     assert site.cookies == []

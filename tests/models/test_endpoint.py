@@ -34,7 +34,7 @@ def ask(model: EndpointModel, count: int = 1, settings: Settings = BRIEF) -> lis
     try:
         return [item for _, item in model.stream([PROMPT] * count, settings) if isinstance(item, Reply)]
     finally:
-        model.client.close()
+        model.client.clear()
 
 
 def failure(model: EndpointModel, settings: Settings = BRIEF) -> EndpointError:

@@ -123,7 +123,7 @@ def test_llama_cpp_says_what_we_say(server: str, served: Path) -> None:
             theirs[number] = item
         else:
             pieces[number].append(item)
-    model.client.close()
+    model.client.clear()
     for number in ours:
         assert theirs[number].text == "".join(pieces[number]) == ours[number].text
         assert len(pieces[number]) > 1 or ours[number].usage.completion <= 2

@@ -93,6 +93,17 @@ def test_the_least_recently_used_blocks_leave() -> None:
     assert kept.get(b"e") is None, "what is larger than everything is not kept"
 
 
+@given(st.lists(st.integers(0, 9), max_size=60), st.integers(1, 6), st.integers(1, 80))
+def test_kept_blocks_are_the_ones_put_and_lie_in_no_more_than_the_limit(names: list[int], most: int, page: int) -> None:
+    kept, told = Prefixes(most * 12, page), dict[int, torch.Tensor]()
+    for name in names:
+        kept.put(bytes([name]), told.setdefault(name, torch.full((3,), float(name))))
+    held = [(name, block) for name in told if (block := kept.get(bytes([name]))) is not None]
+    assert all(torch.equal(block, told[name]) for name, block in held)
+    assert kept.size == 12 * len(held) <= kept.limit
+    assert sum({block.untyped_storage().data_ptr(): block.untyped_storage().nbytes() for _, block in held}.values()) <= kept.limit
+
+
 @pytest.mark.parametrize("layers", [1, 30])
 def test_bytes_of_a_token(layers: int) -> None:
     assert Shape(layers, 8, 64, torch.bfloat16, torch.device("cpu")).token_bytes() == 2 * layers * 8 * 64 * 2

@@ -38,7 +38,8 @@ def client(server: Served) -> Iterator[Any]:
 
 
 def test_every_rung_that_runs_is_a_model(client: Any) -> None:
-    assert [model.id for model in client.models.list()] == ["long-context", "rag"], "a reader answers from passages alone"
+    found = [model.id for model in client.models.list()]
+    assert found == ["long-context", "rag", "hashing-256"], "a reader answers from passages alone; the last one makes vectors"
 
 
 def test_an_answer_carries_its_sources_and_what_made_it(client: Any, shop: Path) -> None:
@@ -99,13 +100,29 @@ def test_a_conversation_and_parts_of_text(client: Any) -> None:
 
 
 def test_embeddings_are_the_projects(client: Any, server: Served) -> None:
-    said = client.embeddings.create(model="any", input=["the gear", "the pump", "the gear"])  # asks for base64, as the client does
+    [name] = [one.id for one in client.models.list() if one.rung is None]
+    said = client.embeddings.create(model=name, input=["the gear", "the pump", "the gear"])  # asks for base64, as the client does
+    assert said.model == name
     first, second, third = (one.embedding for one in said.data)
     assert first == third != second
     assert sum(value * value for value in first) == pytest.approx(1.0, abs=1e-5)
     raw = server.client.post("/v1/embeddings", json={"input": "the gear", "encoding_format": "base64"}).json()["data"][0]["embedding"]
     decoded = base64.b64decode(raw)
     assert list(struct.unpack(f"<{len(decoded) // 4}f", decoded)) == pytest.approx(first)
+
+
+def test_an_embedding_model_that_there_is_not_is_told_as_openai_does(client: Any, server: Served) -> None:
+    import openai
+
+    for name in ("text-embedding-3-small", "rag"):
+        with pytest.raises(openai.NotFoundError) as refused:
+            client.embeddings.create(model=name, input="the gear")
+        assert refused.value.code == "model_not_found"
+        assert refused.value.param == "model"
+        assert name in refused.value.message
+    [name] = [one.id for one in client.models.list() if one.rung is None]
+    with pytest.raises(openai.NotFoundError, match="no model"):
+        client.chat.completions.create(model=name, messages=[{"role": "user", "content": "What does the gear cost?"}])
 
 
 def test_rerank_and_search(server: Served) -> None:

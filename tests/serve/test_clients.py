@@ -33,7 +33,7 @@ assert said.usage_metadata["total_tokens"] > 0
 assert "".join(piece.content for piece in chat.stream("What does the gear cost?")) == "40 euros [1]"
 new = ChatOpenAI(model="rag", base_url=url, api_key=key, use_responses_api=True).invoke("What does the valve cost?")
 assert new.text == "55 euros [1]", new
-vectors = OpenAIEmbeddings(model="any", base_url=url, api_key=key, check_embedding_ctx_length=False).embed_documents(["a", "b"])
+vectors = OpenAIEmbeddings(model="hashing-256", base_url=url, api_key=key, check_embedding_ctx_length=False).embed_documents(["a", "b"])
 assert len(vectors) == 2 and vectors[0] != vectors[1]
 """
 NODE = """
@@ -51,7 +51,7 @@ for await (const chunk of await client.chat.completions.create({ model: "rag", s
 check(text, "40 euros [1]");
 const streamed = client.responses.stream({ model: "rag", input: "What does the valve cost?" });
 check((await streamed.finalResponse()).output_text, "55 euros [1]");
-check((await client.models.list()).data.map((one) => one.id).join(), "long-context,rag");
+check((await client.models.list()).data.map((one) => one.id).join(), "long-context,rag,hashing-256");
 const refused = await client.chat.completions.create({ model: "none", messages }).catch((error) => error);
 check(refused.status, 404);
 check(refused.code, "model_not_found");

@@ -16,6 +16,7 @@ from serving_project import Served, asked, served, write_project
 from tiny_model import save_random_model
 from vllm_server import Engine, vllm_server
 
+from rung.tuning.adapters import block
 from rung.workspace import labels, trail
 from rung.workspace.store import open_store
 from rung.workspace.workspace import open_workspace
@@ -84,6 +85,27 @@ def test_a_label_is_a_model_whose_adapter_the_engine_loads(server: Served, engin
     assert said["choices"][0]["message"]["content"] == f"{second} speaks"
     assert said["rung"]["adapter"] == second[:16]
     assert engine.calls.count(("load_lora_adapter", second)) == 1
+
+
+def test_the_label_that_the_configuration_names_is_followed(tmp_path: Path, engine: Engine) -> None:
+    """By the rungs that have no adapter of their own, too; and where it is blocked, nothing answers in its place."""
+    engine.key = ""
+    folder = write_project(tmp_path, "local:model", f'[serve]\nengine = "endpoint:base@{engine.url}"\n')
+    save_random_model(folder / "model", seed=0)
+    text = (folder / "rung.toml").read_text()
+    (folder / "rung.toml").write_text(text.replace('name = "local:model"', 'name = "local:model"\nadapter = "support/prod"'))
+    ws = open_workspace(folder)
+    first, second = stored(ws, 1), stored(ws, 2)
+    labels.give(ws, first.name, "support/prod")
+    with served(folder) as server:
+        for adapter in (first, second):
+            labels.give(ws, adapter.name, "support/prod")
+            said = server.client.post("/v1/chat/completions", json=asked("x", "prompt")).json()
+            assert said["choices"][0]["message"]["content"] == f"{adapter.name} speaks"
+        block(second, "it learned from what was forgotten")
+        said = server.client.post("/v1/chat/completions", json=asked("x", "prompt")).json()
+        assert "blocked: it learned from what was forgotten" in said["error"]["message"]
+    engine.key = "engine-secret-7"
 
 
 def test_tools_are_passed_on_and_their_calls_come_back(server: Served, engine: Engine) -> None:

@@ -15,6 +15,8 @@ from shop_project import refused, rung
 
 from rung.serve.listening import loopback
 from rung.show_serving import seconds
+from rung.workspace.store import open_store
+from rung.workspace.workspace import open_workspace
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +155,14 @@ def test_what_is_forgotten_leaves_the_log_and_the_chain_holds(tmp_path: Path) ->
         server.client.post("/v1/chat/completions", json=asked("What does the pump cost?"))
         server.client.post("/v1/chat/completions", json=asked("What does Jane Elder owe?"))
         server.client.post("/v1/chat/completions", json=asked("What does the gear cost?", user="x"))
+    store = open_store(open_workspace(tmp_path))
+    voted = "INSERT INTO votes (id, at, who, question, told, choice) VALUES ('v', 1, 'anna', 'What is it with Jane  Elder?', '{}', 'rag')"
+    store.write(lambda run: run(voted))
+    store.close()
     done = rung("forget", "--project", str(tmp_path), "--subject", "Jane Elder")
     assert done.returncode == 0, done.stderr
     kept = b"".join(path.read_bytes() for path in (tmp_path / ".rung").glob("serve.sqlite*"))
-    assert b"Jane Elder" not in kept
+    assert b"Elder" not in kept
     assert b"gear cost" in kept
     verified = json.loads(rung("audit", "verify", str(tmp_path), "--json").stdout)
     assert verified["erased"] == 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -104,6 +106,62 @@ def test_when_the_client_leaves_the_engine_stops(shop: Path, engine: Engine, str
         assert engine.spoken < 200
         waited(lambda: server.client.get("/ready").json()["running"] == 0)
     assert ended(shop) == ["client_closed_request"]
+
+
+@dataclass
+class Stalled:
+    """An engine that takes a question, says `first`, and then nothing, until its client hangs up."""
+
+    first: bytes = b""
+    url: str = ""
+    asked: int = 0
+    closed: int = 0
+
+
+@pytest.fixture
+def stalled() -> Iterator[Stalled]:
+    made = Stalled()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1 << 16)
+            made.asked += 1
+            self.request.sendall(made.first)
+            with suppress(ConnectionError):
+                while self.request.recv(1 << 16):
+                    pass
+            made.closed += 1
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        made.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        yield made
+        server.shutdown()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+WORD = b'data: {"choices": [{"index": 0, "delta": {"content": "word"}, "finish_reason": null}]}\n\n'
+
+
+BUSY = b"HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("first", [b"", HEAD, HEAD + WORD, BUSY], ids=["accepts", "answers nothing", "stops in the middle", "is busy"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_leaves_an_engine_that_stalls_frees_the_place(tmp_path: Path, stalled: Stalled, first: bytes, stream: bool) -> None:
+    """Long before the deadline, which is two minutes away; and the next one is asked."""
+    stalled.first = first
+    more = '[serve]\nat_once = 1\nqueue = 0\n[answer]\nunsupported = "keep"\n'
+    shop = write_project(tmp_path, f"endpoint:base@{stalled.url}", more)
+    with served(shop) as server:
+        for count in (1, 2):
+            with suppress(httpx.ReadTimeout), httpx.Client(timeout=0.5) as client:
+                client.post(f"{server.url}/v1/chat/completions", json=asked("q", stream=stream))
+            waited(lambda: server.client.get("/ready").json()["running"] == 0, 30)
+            waited(lambda count=count: stalled.closed == count, 30)
+        assert stalled.asked == 2, "nobody asks again for whom nobody waits"
+    assert ended(shop) == ["client_closed_request"] * 2
 
 
 def test_who_leaves_the_queue_is_not_answered(shop: Path, engine: Engine) -> None:

@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 
 from rung.serve.app import application, desk
 from rung.serve.openapi import openapi
-from rung.serve.serving import _documents
+from rung.serve.projects import documents_of
 from rung.workspace.keys import add_key
 from rung.workspace.store import open_store
 from rung.workspace.workspace import open_workspace
@@ -105,7 +105,7 @@ def test_documents_too(server: Served) -> None:
 def test_the_document_names_every_route(tmp_path: Path) -> None:
     shop = write_project(tmp_path, more=PUSHES)
     at = desk(shop)
-    _, documents = _documents(shop, at)
+    _, documents = documents_of(shop, at)
     routes = [one for one in application(at, documents).routes if not isinstance(one, Mount)]
     named = {(path, method.upper()) for path, item in openapi(documents=True)["paths"].items() for method in item if method != "parameters"}
     served = {

@@ -86,6 +86,27 @@ def test_what_a_key_may_not_read_it_neither_lists_nor_takes(server: Served, keys
     assert said(server, keys["boss"], "/v1/feedback/take", {"answer": name, "as": "case"}).status_code == 400
 
 
+def test_the_list_is_paged(server: Served, keys: dict[str, str]) -> None:
+    name = said(server, keys["ben"], "/v1/chat/completions", asked("What does the valve cost?")).json()["id"]
+    for _ in range(3):
+        more = said(server, keys["ben"], "/v1/chat/completions", asked("What does the valve cost?")).json()["id"]
+        said(server, keys["ben"], "/v1/feedback", {"answer": more, "thumb": "up"})
+    said(server, keys["ben"], "/v1/feedback", {"answer": name, "thumb": "up"})
+    whole = said(server, keys["editor"], "/v1/feedback").json()
+    assert not whole["has_more"]
+    found: list[int] = []
+    page = {"has_more": True, "data": []}
+    while page["has_more"]:
+        after = f"&after={found[-1]}" if found else ""
+        page = said(server, keys["editor"], f"/v1/feedback?limit=2{after}").json()
+        found += [one["entry"] for one in page["data"]]
+    assert found == [one["entry"] for one in whole["data"]]
+    assert found == sorted(found, reverse=True)
+    for wrong in ("limit=0", "limit=1001", "after=x", "after=-1", "limit=1_0"):
+        refused = said(server, keys["editor"], f"/v1/feedback?{wrong}")
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, wrong.partition("=")[0])
+
+
 def test_where_no_text_is_kept_a_thumb_is_all(tmp_path: Path) -> None:
     with served(write_project(tmp_path, more='[serve]\naudit = "hashes"\n')) as server:
         name = server.client.post("/v1/chat/completions", json=asked("What does the gear cost?")).json()["id"]

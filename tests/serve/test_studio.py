@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from studio_server import PASSWORD, Visitor, leaflet, serving, set_up, until, visitor
+from studio_server import PASSWORD, Visitor, leaflet, person, serving, set_up, until, visitor
 
 from rung.workspace import job_output, jobs
 
@@ -27,19 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
-    with serving(folder) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def admin(url: str, folder: Path) -> Iterator[Visitor]:
-    made = set_up(url, folder)
-    with closing(made.web):
-        yield made
-
-
 def newest(folder: Path) -> jobs.Job:
     return jobs.jobs(folder / ".rung", 1)[0]
 
@@ -47,13 +34,6 @@ def newest(folder: Path) -> jobs.Job:
 def ended(folder: Path) -> jobs.Job:
     until(lambda: newest(folder).state in jobs.ENDED)
     return newest(folder)
-
-
-def person(admin: Visitor, url: str, name: str, role: str) -> Visitor:
-    admin.post("/settings", "/settings/add", name=name, role=role, password=PASSWORD)
-    made = visitor(url)
-    assert made.post("/login", "/login", name=name, password=PASSWORD).url.path == "/"
-    return made
 
 
 def test_nobody_gets_in_without_logging_in(url: str, admin: Visitor) -> None:
@@ -346,9 +326,11 @@ def test_an_empty_project_is_served_and_filled(tmp_path: Path) -> None:
         assert ended(folder).state == "done"
         assert "new.md" in first.get("/documents").text
         assert "blue" in say(first, "Which colour is the new shed?").text
-        assert first.post("/documents/view?path=new.md", "/documents/delete", path="new.md").status_code == 400
+        assert first.post("/documents/view?path=new.md", "/documents/delete", path="new.md").status_code == 200
+        assert ended(folder).state == "done"
+        assert "There is no document yet" in first.get("/documents").text
         first.post("/cases/edit?side=cases", "/cases/save", side="cases", question="Which colour is the shed?", answer="Blue")
-        assert "1 cases" in first.get("/cases").text
+        assert "1 case<" in first.get("/cases").text
 
 
 def test_one_address_that_tries_many_names_has_to_wait(tmp_path: Path) -> None:
@@ -415,3 +397,13 @@ def test_a_lineage_is_drawn_with_the_most_rows_first_and_the_rest_as_one() -> No
     assert heights[0] >= 0
     assert heights[-1] <= drawn["height"]
     assert len(drawn["lines"]) == 11
+
+
+def test_all_rungs_are_a_whole_climb_and_some_are_named(admin: Visitor, folder: Path) -> None:
+    every = ["prompt", "few-shot", "long-context", "rag", "tuned", "hybrid", "raft"]
+    for rungs, named in ((every, ()), (["rag"], ("--rung", "rag"))):
+        assert admin.post("/climb", "/climb", rung=rungs).status_code == 200
+        job = newest(folder)
+        assert job.words == ("climb", str(folder), *named, "--json")
+        jobs.cancel(folder / ".rung", job.id)
+        ended(folder)

@@ -19,7 +19,7 @@ from rung.workspace.catalogue import moves
 PAGES = (
     "/", "/documents", "/documents/search?q=volunteers", "/documents/view?path=welcome.md&start=10&end=60", "/cases",
     "/cases?side=examples", "/cases/edit?side=cases&id=welcome-1", "/climb", "/chat", "/compare", "/train", "/adapters",
-    "/forget", "/monitor", "/diagnose", "/cost", "/advise", "/jobs", "/settings",
+    "/forget", "/monitor", "/monitor/feedback", "/diagnose", "/cost", "/advise", "/jobs", "/settings",
 )  # fmt: skip
 
 
@@ -142,9 +142,9 @@ def climb(walk: Walk, folder: Path, table: Path) -> None:
     walk.shoot("climbing")
     walk.done()
     told = json.loads(next((folder / ".rung").glob("runs/*/climb.json")).read_text())
-    until(lambda: told["verdict"]["sentence"] in walk.text(), 20)
+    until(lambda: told["verdict"]["sentence"][1:] in walk.text(), 20)  # its first letter is shown as a capital
     walk.shoot("verdict")
-    walk.open(f"/climb/report?run={next((folder / '.rung').glob('runs/*/climb.json')).parent.name}")
+    walk.open(str(walk.one("a[href*='/climb/report']").get_attribute("href")).removeprefix(walk.url))
     until(lambda: bool(walk.all("canvas")), 30)  # its own scripts run, in an origin of its own
     assert walk.browser.execute_script("try { return document.cookie } catch (fault) { return fault.name }") == "SecurityError"
 
@@ -178,6 +178,8 @@ def watched(walk: Walk, folder: Path, table: Path) -> None:
     walk.shoot("monitor")
     walk.press("Measure on it")
     until(lambda: "is a case now" in walk.text(), 20)
+    walk.job("Replay them now")
+    until(lambda: "holds" in walk.text() or "became" in walk.text(), 20)
     assert "The volunteers on duty" in (folder / "cases.jsonl").read_text()
 
 
@@ -271,7 +273,7 @@ def forget(walk: Walk, folder: Path, table: Path) -> None:
     name.click()
     walk.one("[name=delete_source]").click()
     walk.one("[name=really]").click()
-    walk.job("Go")
+    walk.job("Forget")
     until(lambda: "Certificate" in walk.text(), 20)
     assert not (folder / "docs" / "safety.md").exists()
 
@@ -292,3 +294,63 @@ def test_every_page_is_clean_at_every_size_and_in_the_dark(tmp_path: Path, width
         walk.open("/")
         walk.shoot(f"overview-{'dark' if dark else 'light'}-{'phone' if width < 600 else 'desktop'}")
         assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["desktop", "dark phone"])
+def test_projects_are_listed_made_and_left(tmp_path: Path, width: int, dark: bool) -> None:
+    home = tmp_path / "projects"
+    home.mkdir()
+    for name in ("leaflet", "second"):
+        leaflet(home / name, "welcome.md")
+    told = (home / "second" / "rung.toml").read_text()
+    (home / "second" / "rung.toml").write_text(told.replace('name = "leaflet"', 'name = "Front desk"'))
+    with serving(home) as url, chromium(tmp_path / "profile", width, 844, dark=dark) as browser:
+        walk = Walk(browser, url)
+
+        def clean() -> None:
+            assert serious(browser) == [], browser.current_url
+            assert browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0, browser.current_url
+
+        walk.open("/")
+        until(lambda: walk.text("h1") == "Set the first password", 20)
+        clean()
+        walk.fill("#code", (home / "leaflet" / ".rung" / "studio-setup").read_text())
+        walk.fill("#password", PASSWORD)
+        walk.press("Set it")
+        until(lambda: walk.text("h1") == "Overview", 20)
+        clean()
+        browser.find_element("link text", "All projects").click()
+        until(lambda: walk.text("h1") == "Projects", 20)
+        clean()
+        assert "Front desk" in walk.text()
+        if width > 600:
+            walk.shoot("projects")
+        (home / "broken").mkdir()
+        (home / "broken" / "rung.toml").write_text("[model]\nname = 7\n")
+        walk.open("/")
+        assert "can't be opened" in walk.text()
+        clean()
+        walk.fill("#name", "third")
+        walk.press("Make it")
+        until(lambda: "Upload the documents" in walk.text(), 20)
+        clean()
+        for path in ("/chat", "/documents", "/cases", "/monitor"):
+            walk.open(f"/p/third{path}")
+            clean()
+        walk.open("/p/second/chat")
+        walk.fill("#question", "How many volunteers run the Shed?")
+        walk.press("Ask")
+        walk.one(".turns .fine")
+        walk.one("a.cite").click()
+        assert "/p/second/documents/view" in browser.current_url
+        walk.press("Log out")
+        until(lambda: walk.text("h1") == "Log in", 20)
+        clean()
+        walk.open("/nowhere")
+        assert "no such page" in walk.text()
+        clean()
+        walk.open("/p/leaflet/")
+        assert walk.text("h1") == "Log in"
+        refused = [one["message"] for one in browser.get_log("browser") if one["level"] == "SEVERE"]
+        assert [one for one in refused if "404" not in one] == []

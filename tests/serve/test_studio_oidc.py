@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import jwt
 import pytest
 from oidc_provider import CLIENT, SECRET, Idp, fresh_key, providing
+from serving_project import write_project
 from studio_server import PASSWORD, Visitor, chromium, leaflet, serving, set_up, until, visitor
 
 from rung.errors import ConfigError, RungError
@@ -211,14 +214,90 @@ def test_a_server_lets_people_in_with_their_role_and_a_local_admin_stays(tmp_pat
         assert web.get("/forget").status_code == 403
         assert "Your password" not in web.get("/settings").text
         assert web.get(str(page.url)).status_code == 400  # once is enough
-        assert anna.post("/settings", "/logout").url.path == "/login"
+        goodbye = anna.post("/settings", "/logout")
+        assert onward(goodbye.text).path == "/logout"
+        left = web.get(onward(goodbye.text).geturl())  # where the browser goes by itself
+        assert left.url.path == "/login"
+        assert idp.left[0]["post_logout_redirect_uri"] == f"{url}/login"
+        assert idp.left[0]["realm"] == "shop"
+        assert web.get("/").url.path == "/login", "the session here has ended, too"
         admin.post("/settings", "/settings/add", name="carl", role="reader", password=PASSWORD)
         idp.claims = {**ANNA, "preferred_username": "carl"}
         taken = web.get("/oidc/start")
         assert taken.status_code == 400
         assert "has a password here" in taken.text
         log = [json.loads(line[0]) for line in _logins(folder)]
-        assert log == [{"role": "editor", "issuer": idp.issuer}]
+        assert log == [{"role": "editor", "groups": [], "issuer": idp.issuer}]
+
+
+def onward(page: str) -> SplitResult:
+    found = re.search(r'content="0;url=([^"]+)"', page)
+    assert found, page
+    return urlsplit(unescape(found[1]))
+
+
+def test_a_provider_where_no_session_can_be_ended_is_left_alone(idp: Idp) -> None:
+    one = oidc.provider(settings(idp))
+    assert one
+    assert one.leaving("a.b.c", "http://127.0.0.1:9/login").startswith(f"{idp.issuer}/logout?realm=shop&id_token_hint=a.b.c&client_id=")
+    idp.leaves = False
+    one.told = {}
+    assert one.leaving("a.b.c", "http://127.0.0.1:9/login") == ""
+    one.told = {**idp.metadata(), "end_session_endpoint": "javascript:alert(1)"}
+    assert one.leaving("a.b.c", "http://127.0.0.1:9/login") == ""
+
+
+def test_groups_are_taken_as_they_are_called_or_by_the_names_that_are_given_to_them(idp: Idp) -> None:
+    idp.claims = {**ANNA, "groups": ["hr", "board", 7], "resource": {"groups": "desk"}}
+    assert walk(settings(idp)).groups == ("board", "hr")
+    assert walk(settings(idp, groups={"hr": "people", "other": "x"})).groups == ("people",)
+    assert walk(settings(idp, groups_claim="resource.groups")).groups == ("desk",)
+    assert walk(settings(idp, groups_claim="")).groups == ()
+    assert walk(settings(idp, roles_claim="groups", roles={"board": "admin"})).role == "admin", "a group may give a role"
+
+
+DOCUMENTS = {
+    "open.md": "# Opening\n\nThe shop opens at nine.\n",
+    "hr/pay.md": "# Pay\n\nA clerk earns 2,000 euros.\n",
+    "board/plan.md": "# Plan\n\nThe plan costs 90 euros.\n",
+}
+LISTS = """
+[access]
+on = true
+[[access.rules]]
+documents = "**"
+readers = ["everyone"]
+[[access.rules]]
+documents = "hr/"
+readers = ["group:hr"]
+[[access.rules]]
+documents = "board/"
+readers = ["group:board"]
+"""
+
+
+def test_a_person_sees_what_the_providers_groups_may_and_nothing_else(tmp_path: Path, idp: Idp) -> None:
+    told = f'[serve.oidc]\nissuer = "{idp.issuer}"\nclient_id = "{CLIENT}"\nsecret_env = "RUNG_TEST_OIDC"\ndefault_role = "reader"\n'
+    folder = write_project(tmp_path / "shop", more=LISTS + told + 'groups = { "/staff/hr" = "hr" }\n', documents=DOCUMENTS)
+    people: dict[str, tuple[list[str], set[str]]] = {
+        "anna": (["/staff/hr", "board"], {"open.md", "hr/pay.md"}),  # a group that nobody gave a name here counts for nothing
+        "ben": ([], {"open.md"}),
+    }
+    with serving(folder) as url:
+        for name, (groups, mine) in people.items():
+            idp.claims = {"preferred_username": name, "groups": groups}
+            with closing(visitor(url).web) as web:
+                web.get("/oidc/start")
+                assert web.get("/").url.path == "/"
+                for path in DOCUMENTS:
+                    seen = path in mine
+                    text = DOCUMENTS[path].splitlines()[2]
+                    assert (path in web.get("/documents").text) == seen
+                    assert (text in web.get("/documents/view", params={"path": path}).text) == seen
+                    assert (path in web.get("/documents/search", params={"q": text}).text) == seen
+                    for page in ("/chat", "/compare"):
+                        reply = Visitor(web).post(page, "/chat/say", question=f"Tell me: {text}?", model="rag", history="[]").text
+                        assert (path in reply) == seen, (name, path, reply)
 
 
 def _logins(folder: Path) -> list[tuple[str]]:
@@ -243,3 +322,6 @@ def test_a_browser_arrives_from_another_site_with_its_strict_cookie(tmp_path: Pa
         cookie = browser.get_cookie("rung_session")
         assert cookie["sameSite"] == "Strict"
         assert cookie["httpOnly"]
+        browser.find_element("css selector", ".who button").click()
+        until(lambda: browser.title.startswith("Log in") and bool(idp.left), 20)  # by way of the provider, whatever the pages' policy
+        assert browser.get_cookie("rung_session") is None

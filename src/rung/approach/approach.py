@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from rung.approach.entailment import Entailment, judged
 from rung.approach.policy import Policy, after, allowed, quoting
@@ -35,10 +35,10 @@ class Approach:
     @property
     def made_by(self) -> dict[str, str]:
         """Name → hash of each thing that decides what is answered."""
-        prompt = json.dumps(asdict(self.style) | asdict(self.settings) | {"sample": sample(self.style)}, sort_keys=True)
+        prompt = json.dumps({**vars(self.style), **vars(self.settings), "sample": sample(self.style)}, sort_keys=True)
         made = {"model": self.model.id, "source": self.source.id, "prompt": hashlib.sha256(prompt.encode()).hexdigest()[:16]}
         judge = [self.entailment.id] if self.entailment else []
-        policy = json.dumps([VERSION, asdict(self.policy), *judge], sort_keys=True)
+        policy = json.dumps([VERSION, vars(self.policy), *judge], sort_keys=True)
         support = {"support": hashlib.sha256(policy.encode()).hexdigest()[:16]}
         made |= {} if self.rewrite else {"rewrite": "no"}
         return made if self.policy.unsupported == "keep" else made | support

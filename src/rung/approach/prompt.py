@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Protocol
 
 from rung.errors import ModelError
@@ -53,7 +53,7 @@ def passage(hit: Hit) -> str:
     return MARKER.sub(r"[ \1 ]", text)
 
 
-@cache
+@lru_cache(maxsize=64)  # bounded: clients of `rung serve` bring instructions of their own
 def sample(style: PromptStyle) -> str:
     """A prompt of this style as text. It changes when the way prompts are written does, so hashes of prompts are made of it."""
     hit = Hit(Passage("", "", 0, 0, "It is seven [1].", ("Prices", "Part [2]")), 1.0)

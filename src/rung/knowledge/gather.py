@@ -35,6 +35,7 @@ class Place:
     made_by: str  # names all settings of the origin: what was seen under others is not trusted
     every: float = 0.0  # seconds for which a listing is good enough
     apart: frozenset[str] = frozenset()  # paths within the origin that are never read: the project's own cases and examples
+    may_be_empty: bool = False  # an origin may say so, too
 
     def path(self, path: str) -> str:
         """A document's path among those of all places."""
@@ -88,8 +89,8 @@ def gather(
             found, before = _listed(place, before, kept, progress, reader or _one_by_one)
         else:
             found = [_unchanged(path, kept[path]) for path in before.stamps]
-        if not found and not getattr(place.origin, "may_be_empty", False):
-            raise _empty(place, before.skipped)
+        if not found and not (place.may_be_empty or getattr(place.origin, "may_be_empty", False)):
+            raise _empty(place, before.skipped, bool(kept))
         documents += found
         skipped += before.skipped
         now_seen[place.made_by] = before
@@ -185,9 +186,10 @@ def _good_enough(place: Place, before: Seen, held: Mapping[str, Held]) -> bool:
     return recent and all(path in held and held[path].hash == digest for path, (_, digest) in before.stamps.items())
 
 
-def _empty(place: Place, skipped: Sequence[Skipped]) -> NoDocuments:
+def _empty(place: Place, skipped: Sequence[Skipped], held: bool) -> NoDocuments:
     what = f"the source '{place.name}'" if place.name else str(getattr(place.origin, "root", "the folder"))
     why = f" ({len(skipped)} skipped: {skipped[0].path} {skipped[0].reason})" if skipped else ""
     endings = ", ".join(ending for ending in READERS if ending not in LANGUAGES)
     hint = "take it out of rung.toml if it is meant to be empty" if place.name else f"put files there that end in {endings}, or code"
+    hint += "; or, where it is meant to be empty, run `rung index --allow-empty`" if held and not place.name else ""
     return NoDocuments(f"{what} holds no document that can be read{why}", hint)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -51,6 +51,7 @@ __all__ = [
     "sync",
 ]
 
+Merge = Callable[[Mapping[str, Held], Mapping[str, Document]], Mapping[str, Document]]
 POOL = 100  # candidates that each leg brings to the fusion
 
 
@@ -213,9 +214,11 @@ def sync(
     progress: Progress | None = None,
     lists: Lists | None = None,
     cluster: Cluster | None = None,
+    merge: Merge | None = None,
 ) -> SyncReport:
-    """Make the index hold just these documents. Only passages whose text or headings are new are embedded.
+    """Make the index hold just these documents, or what `merge` makes of them and of what it holds when it is changed.
 
+    Only passages whose text or headings are new are embedded.
     `lists` say who may read what; changed lists change labels and embed nothing. Of a document that was `skipped` the
     last good version stays. A `cluster` does the work where one is given, and the result is the same.
 
@@ -228,13 +231,13 @@ def sync(
     if knowledge.mirror:
         knowledge.mirror.pull()
     _refresh(knowledge)
-    now, of, report = _plan(knowledge.state, new, skipped, lists)
+    now, of, report = _plan(knowledge.state, new, skipped, lists, merge)
     if _differs(report):  # else nothing is written: a folder that can only be read can be searched, also during a sync
         with _writing(knowledge):
             planned = knowledge.state
             _refresh(knowledge)
             if knowledge.state is not planned:
-                now, of, report = _plan(knowledge.state, new, skipped, lists)
+                now, of, report = _plan(knowledge.state, new, skipped, lists, merge)
             if _differs(report):
                 _change(knowledge, now, of, report.relabelled, progress, cluster)
             forget(knowledge.folder)
@@ -256,10 +259,11 @@ def share(knowledge: Knowledge) -> None:
 
 
 def _plan(
-    state: State, new: Mapping[str, Document], skipped: Sequence[Skipped], lists: Lists | None
+    state: State, here: Mapping[str, Document], skipped: Sequence[Skipped], lists: Lists | None, merge: Merge | None
 ) -> tuple[dict[str, Document], dict[str, Labels], SyncReport]:
     """What is to be held, under which labels, and what changes by it."""
     held = state.documents
+    new = merge(held, here) if merge else here
     kept = tuple(sorted({one.path for one in skipped if one.path in held and one.path not in new}))
     now = {**new, **{path: Document(path, "", held[path].title, held[path].hash, held[path].meta) for path in kept}}  # unchanged: not cut
     of = {path: labels(document, lists) for path, document in now.items()}

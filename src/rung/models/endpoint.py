@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,9 +20,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from random import Random
 
-import httpx
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3.exceptions import EmptyPoolError, HTTPError, NameResolutionError, NewConnectionError, ProxyError, TimeoutError
 
+from rung.asking import client, is_address, lines, posted
 from rung.errors import EndpointError, ModelError
+from rung.leaving import LEAVING, Leaving
 from rung.models.events import Reading, read_events
 from rung.models.options import chosen
 from rung.types import Json, Messages, Reply, Settings, Usage
@@ -57,7 +59,7 @@ class EndpointModel:
     name: str
     url: str
     options: Options
-    client: httpx.Client
+    client: PoolManager
     adapter: str = ""  # the hash of the adapter that the server adds, where we had it loaded
 
     @property
@@ -77,7 +79,7 @@ class EndpointModel:
     def stream(self, prompts: Sequence[Messages], settings: Settings) -> Iterator[tuple[int, str | Reply]]:
         """See the protocol. An error ends the call: requests that have not begun are dropped. Raises EndpointError."""
         events: SimpleQueue[Event] = SimpleQueue()
-        gone = threading.Event()
+        gone = (LEAVING.get() or Leaving()).gone if len(prompts) == 1 else threading.Event()
         if len(prompts) == 1:  # needs no threads
             yield from ((0, item) for item in _ask(self, prompts[0], settings, gone))
             return
@@ -104,21 +106,11 @@ def open_endpoint(name: str, adapter: Path | None = None, **options: object) -> 
         raise ModelError("a server's model can't take a local adapter", "let the server load it, and name it as the server does")
     settings = chosen(Options, options)
     model, _, url = name.rpartition("@")
-    if not model or not _is_address(url):
+    if not model or not is_address(url):
         raise ModelError(f"'endpoint:{name}' names no server", "write endpoint:<model>@http://<host>:<port>/v1")
     if settings.concurrency < 1 or settings.retries < 0:
         raise ModelError("concurrency must be 1 or more and retries 0 or more", "leave them out to take the defaults")
-    timeout = httpx.Timeout(settings.timeout, connect=settings.connect_timeout)
-    limits = httpx.Limits(max_connections=settings.concurrency)
-    return EndpointModel(model, url.rstrip("/"), settings, httpx.Client(timeout=timeout, limits=limits))
-
-
-def _is_address(url: str) -> bool:
-    try:
-        address = httpx.URL(url)
-    except httpx.InvalidURL:
-        return False
-    return address.scheme in ("http", "https") and bool(address.host)
+    return EndpointModel(model, url.rstrip("/"), settings, client(url, settings.timeout, settings.concurrency))
 
 
 def _deliver(
@@ -140,42 +132,31 @@ def _ask(model: EndpointModel, prompt: Messages, settings: Settings, gone: threa
     for attempt in range(model.options.retries + 1):
         begun, reading = time.perf_counter(), Reading()
         try:
-            with model.client.stream(
-                "POST", f"{model.url}/chat/completions", json=body, headers=headers(model), timeout=_patience(model)
-            ) as response:
-                if response.status_code in _AGAIN and attempt < model.options.retries:
+            with posted(model.client, f"{model.url}/chat/completions", body, headers(model), _patience(model)) as response:
+                if response.status in _AGAIN and attempt < model.options.retries:
                     wait = _wait(response.headers.get("retry-after", ""), attempt, model.options.backoff, f"{settings.seed}/{body}")
                 else:
-                    lines = response.iter_lines()
-                    yield from _answer(model, response, lines, reading, gone)
+                    yield from _answer(model, response, reading, gone)
                     yield _reply(model, prompt, reading, time.perf_counter() - begun)
-                    _exhaust(lines)
                     return
-        except httpx.TransportError as error:
-            if reading.text or attempt == model.options.retries or time.monotonic() >= UNTIL.get():
+        except HTTPError as error:
+            if reading.text or attempt == model.options.retries or time.monotonic() >= UNTIL.get() or gone.is_set():
                 raise _unreachable(model, error, bool(reading.text)) from error
             wait = _wait("", attempt, model.options.backoff, f"{settings.seed}/{body}")
         if gone.wait(min(wait, max(0.0, UNTIL.get() - time.monotonic()))):
             return
 
 
-def _patience(model: EndpointModel) -> httpx.Timeout:
+def _patience(model: EndpointModel) -> Timeout:
     """The engine's own timeouts, or what is left until nobody waits: an engine that stalls holds no thread longer than that."""
     left = max(0.01, UNTIL.get() - time.monotonic())
-    return httpx.Timeout(min(model.options.timeout, left), connect=min(model.options.connect_timeout, left))
+    return Timeout(connect=min(model.options.connect_timeout, left), read=min(model.options.timeout, left))
 
 
-def _exhaust(lines: Iterator[str]) -> None:
-    """A response that was read to its end leaves a connection that the next request can use."""
-    with suppress(httpx.TransportError):
-        for _ in lines:
-            pass
-
-
-def _answer(model: EndpointModel, response: httpx.Response, lines: Iterator[str], reading: Reading, gone: threading.Event) -> Iterator[str]:
-    if response.status_code != 200:
-        raise _refused(model, response.status_code, response.read().decode("utf-8", "replace"))
-    for piece in read_events(lines, reading, model.url):
+def _answer(model: EndpointModel, response: BaseHTTPResponse, reading: Reading, gone: threading.Event) -> Iterator[str]:
+    if response.status != 200:
+        raise _refused(model, response.status, response.data.decode("utf-8", "replace"))
+    for piece in read_events(lines(response), reading, model.url):
         if gone.is_set():
             return
         yield piece
@@ -222,14 +203,14 @@ def _wait(asked: str, attempt: int, backoff: float, seed: str) -> float:
     return min(backoff * 2.0**attempt * (0.5 + Random(f"{seed}/{attempt}").random() / 2), _LONGEST_WAIT)
 
 
-def _unreachable(model: EndpointModel, error: httpx.TransportError, broken: bool) -> EndpointError:
+def _unreachable(model: EndpointModel, error: HTTPError, broken: bool) -> EndpointError:
     if broken:
         return EndpointError(f"{model.url} broke off in the middle of an answer", "ask again; if it stays so, look at the server's log")
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, NewConnectionError | NameResolutionError | ProxyError):
         return EndpointError(f"nothing answers at {model.url}", "start the server, or mend the address in the model's name")
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, TimeoutError | EmptyPoolError):
         return EndpointError(f"{model.url} did not answer in time", "raise timeout, or lower concurrency in [model]")
-    return EndpointError(f"the connection to {model.url} failed ({type(error).__name__})", "is it an OpenAI-compatible server?")
+    return EndpointError(f"the connection to {model.url} failed ({type(error.args[-1]).__name__})", "is it an OpenAI-compatible server?")
 
 
 def _refused(model: EndpointModel, status: int, text: str) -> EndpointError:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+PAGE = 64 << 20  # bytes; what is so large the C library takes from the system, apart from all else
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -117,20 +119,22 @@ class Step:
 
 
 class Prefixes:
-    """Blocks of recent prompts, each under the hash of its adapter and of every token up to its end; the least recently
-    used leave when `limit` bytes are full.
+    """Blocks of recent prompts, all of one shape, each under the hash of its adapter and of every token up to its end; the
+    least recently used leave when `limit` bytes are full.
 
     A block is always computed by itself from the blocks before it, so whether it was found here or computed again
-    changes nothing, down to the last bit.
+    changes nothing, down to the last bit. They lie side by side in pages, where a new one takes the place of one that
+    left: kept each by itself among what comes and goes, they left holes of half their size.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int, page: int = PAGE) -> None:
+        self.limit, self._page = limit, page
         self.size = 0  # bytes held
         self._blocks: OrderedDict[bytes, torch.Tensor] = OrderedDict()
+        self._free: list[torch.Tensor] = []  # places of the last page that nothing was put into yet
 
     def get(self, name: bytes) -> torch.Tensor | None:
-        """The block of that name, which counts as used."""
+        """The block of that name, which counts as used. It is to be read before the next one is put."""
         block = self._blocks.get(name)
         if block is not None:
             self._blocks.move_to_end(name)
@@ -141,13 +145,17 @@ class Prefixes:
         return name in self._blocks
 
     def put(self, name: bytes, block: torch.Tensor) -> None:
-        """Keep a block, at the price of the least recently used ones."""
-        if block.nbytes > self.limit or name in self._blocks:
-            return
-        self._blocks[name] = block
+        """Keep a copy of a block, at the price of the least recently used one."""
+        if block.nbytes <= self.limit and name not in self._blocks:
+            self._blocks[name] = self._place(block).copy_(block)
+
+    def _place(self, block: torch.Tensor) -> torch.Tensor:
+        if not self._free and self.size + block.nbytes > self.limit:
+            return self._blocks.popitem(last=False)[1]
+        if not self._free:
+            self._free.extend(block.new_empty(max(1, min(self._page, self.limit - self.size) // block.nbytes), *block.shape))
         self.size += block.nbytes
-        while self.size > self.limit:
-            self.size -= self._blocks.popitem(last=False)[1].nbytes
+        return self._free.pop()
 
 
 def block_names(adapter: str, ids: Sequence[int], block: int) -> Iterator[bytes]:

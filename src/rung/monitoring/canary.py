@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rung.approach.policy import MARK
@@ -28,6 +28,9 @@ from rung.workspace.labels import who
 from rung.workspace.privacy import asked_away
 from rung.workspace.store import Store
 from rung.workspace.workspace import Progress, Workspace, silent
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
 
 PARTS = {"model": "the model", "source": "the documents or the search", "prompt": "the instructions"}
 
@@ -118,7 +121,7 @@ def _asked(
     ws: Workspace, done: Climb, chosen: list[Case], url: str, key: str, model: str, progress: Progress
 ) -> tuple[dict[str, float], list[str], list[str], dict[str, str]]:
     """Case → score, cases without an answer, the answers' ids, and what made them."""
-    import httpx
+    from rung.asking import client
 
     if urlsplit(url).scheme not in ("http", "https"):
         raise ConfigError(f"'{url}' is no address of a server", "write http://127.0.0.1:8321/v1")
@@ -128,9 +131,9 @@ def _asked(
     answers: list[str] = []
     made: dict[str, str] = {}
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(base_url=url, headers=headers, timeout=ws.config.serve.deadline + 5) as client:
+    with client(url, ws.config.serve.deadline + 5) as server:
         for number, case in enumerate(chosen, 1):
-            told = _one(client, model, case.question)
+            told = _one(server, f"{url.rstrip('/')}/chat/completions", headers, model, case.question)
             progress("ask", number, len(chosen))
             if told is None:
                 failed.append(case.id)
@@ -143,14 +146,17 @@ def _asked(
     return now, failed, answers, made
 
 
-def _one(client: Any, model: str, question: str) -> dict[str, Any] | None:
+def _one(server: PoolManager, url: str, headers: Mapping[str, str], model: str, question: str) -> dict[str, Any] | None:
     """The reply; None where the server could not answer this one. EndpointError where it answers none."""
-    import httpx
+    from urllib3.exceptions import HTTPError
+
+    from rung.asking import why
 
     try:
-        said = client.post("chat/completions", json={"model": model, "messages": [{"role": "user", "content": question}]})
-    except httpx.HTTPError as error:
-        raise EndpointError(f"{client.base_url} does not answer: {error}", "start `rung serve`, or name its address with --url") from None
-    if said.status_code in (401, 403, 404):
-        raise EndpointError(f"{client.base_url} refuses: {said.text[:300]}", "set RUNG_KEY to a key that may ask this model")
-    return said.json() if said.status_code == 200 else None
+        body = {"model": model, "messages": [{"role": "user", "content": question}]}
+        said = server.request("POST", url, json=body, headers={**server.headers, **headers})
+    except HTTPError as error:
+        raise EndpointError(f"{url} does not answer: {why(error)}", "start `rung serve`, or name its address with --url") from None
+    if said.status in (401, 403, 404):
+        raise EndpointError(f"{url} refuses: {said.data.decode(errors='replace')[:300]}", "set RUNG_KEY to a key that may ask this model")
+    return said.json() if said.status == 200 else None

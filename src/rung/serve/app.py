@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,7 +21,7 @@ from rung.serve.desk import Desk, Handler
 from rung.serve.finding import embed, rerank, search
 from rung.serve.gate import Gate
 from rung.serve.metrics import meter
-from rung.serve.offers import Offers
+from rung.serve.offers import Offers, name_of
 from rung.serve.openapi import openapi
 from rung.serve.rating import listed, rate, taken
 from rung.serve.refusals import Refusal
@@ -29,6 +29,9 @@ from rung.serve.responses import respond
 from rung.serve.studio import studio
 from rung.serve.tracing import tracing
 from rung.workspace.store import open_store
+
+if TYPE_CHECKING:
+    from rung.serve.studio.room import Room
 
 
 def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[], bool] = lambda: False, *, sync: bool = True) -> Desk:
@@ -51,12 +54,15 @@ def desk(folder: Path, names: frozenset[str] = frozenset(), draining: Callable[[
     return made
 
 
-def application(at: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """The application over an open desk; `more` are routes of others, such as the documents that are sent."""
+def application(at: Desk, more: Sequence[BaseRoute] = (), name: str = "", house: list[Room] | None = None) -> Starlette:
+    """The application over an open desk; `more` are routes of others, such as the documents that are sent.
+
+    With a name it stands at /p/NAME, and its studio among those of the house.
+    """
     routes: list[BaseRoute] = [*_api(at, documents=bool(more)), *more]
     handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
     made = Starlette(routes=routes, exception_handlers=handlers)
-    made.router.default = studio(at)  # behind the API, whose paths refuse a wrong method themselves
+    made.router.default = studio(at, name, house)  # behind the API, whose paths refuse a wrong method themselves
     return made
 
 
@@ -75,11 +81,11 @@ def _api(at: Desk, *, documents: bool) -> list[BaseRoute]:
 
     async def models(request: Request) -> Response:
         key = await at.key(request)
-        found = await at.in_thread(lambda: at.offers.models(key))
-        data = [
-            {"id": one.id, "object": "model", "created": one.created, "owned_by": "rung", "rung": one.rung, "adapter": one.adapter or None}
-            for one in found
-        ]
+        found, embedder = await at.in_thread(lambda: (at.offers.models(key), name_of(at.offers.embedder())))
+        told: list[tuple[str, int, str | None, str | None]] = [(one.id, one.created, one.rung, one.adapter or None) for one in found]
+        told += [(embedder, 0, None, None)] if key.may_ask(embedder) else []
+        same = {"object": "model", "owned_by": "rung"}
+        data = [{"id": name, **same, "created": at, "rung": rung, "adapter": adapter} for name, at, rung, adapter in told]
         return JSONResponse({"object": "list", "data": data})
 
     async def described(request: Request) -> Response:

@@ -50,6 +50,7 @@ class Desk:
     listeners: tuple[Listener, ...] = ()
     meter: Meter | None = None
     closing: Callable[[], None] = lambda: None  # when the last answer was given
+    address: str = ""  # where this machine asks the server; "" where that is not known
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """What `work` returns; the server goes on meanwhile."""

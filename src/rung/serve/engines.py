@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import httpx
+from urllib3.exceptions import HTTPError
 
 from rung.errors import ConfigError, EndpointError
 from rung.workspace import workspace as w
@@ -67,11 +67,12 @@ class Engine:
     def _asked(self, what: str, body: dict[str, str]) -> None:
         from rung.models.endpoint import headers
 
+        told = {**self.base.client.headers, **headers(self.base)}
         try:
-            said = self.base.client.post(f"{self.base.url}/{what}", json=body, headers=headers(self.base))
-        except httpx.HTTPError as error:
+            said = self.base.client.request("POST", f"{self.base.url}/{what}", json=body, headers=told)
+        except HTTPError as error:
             raise EndpointError(f"{self.base.url} can't be asked to {what} ({type(error).__name__})", "is the engine running?") from None
-        done = said.is_success or "already" in said.text or (what.startswith("unload") and said.status_code in (400, 404))
+        done = said.status < 300 or b"already" in said.data or (what.startswith("unload") and said.status in (400, 404))
         if not done:
             hint = "start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, and name adapters_at as it sees the folder"
-            raise EndpointError(f"{self.base.url} refused to {what} {body['lora_name']} ({said.status_code})", hint)
+            raise EndpointError(f"{self.base.url} refused to {what} {body['lora_name']} ({said.status})", hint)

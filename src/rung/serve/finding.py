@@ -14,10 +14,11 @@ from starlette.responses import JSONResponse, Response
 
 from rung.serve.desk import Desk, sent
 from rung.serve.gate import late
+from rung.serve.offers import name_of, unknown
 from rung.serve.refusals import Refusal
 from rung.serve.running import deadline, left_of, over, who
 from rung.serve.schemas import EmbeddingRequest, RerankRequest, SearchRequest
-from rung.types import Embedder, Hit
+from rung.types import Hit
 from rung.workspace import workspace as w
 from rung.workspace.keys import Key, admitted, spend
 from rung.workspace.searching import searching
@@ -37,13 +38,16 @@ async def embed(at: Desk, request: Request) -> Response:
     texts = [wanted.input] if isinstance(wanted.input, str) else wanted.input
 
     def work() -> dict[str, Any]:
-        embedder = _embedder(at, key)
+        embedder = at.offers.embedder()
+        name = name_of(embedder)
+        if not key.may_ask(name) or wanted.model not in (None, name):
+            raise unknown(wanted.model or name)
         tokens = sum(embedder.count(text) for text in texts)
         vectors = embedder.embed(texts, query=wanted.input_type == "query")
         _noted(at, key, "embedding", {"embedder": embedder.id, "texts": len(texts)}, {"texts": texts}, tokens)
         shown = partial(_vector, base64_=wanted.encoding_format == "base64")
         data = [{"object": "embedding", "index": number, "embedding": shown(vectors[number])} for number in range(len(texts))]
-        return {"object": "list", "model": embedder.id, "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+        return {"object": "list", "model": name, "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
 
     return JSONResponse(await _worked(at, key, request, work))
 
@@ -61,7 +65,7 @@ async def rerank(at: Desk, request: Request) -> Response:
     texts = [one if isinstance(one, str) else one.text for one in wanted.documents]
 
     def work() -> dict[str, Any]:
-        name, scores = _scores(at, key, wanted.query, texts)
+        name, scores = _scores(at, wanted.query, texts)
         best = sorted(range(len(texts)), key=lambda number: -scores[number])[: wanted.top_n]
         _noted(at, key, "rerank", {"model": name, "texts": len(texts)}, {"query": wanted.query}, 0)
         results = [
@@ -77,16 +81,16 @@ async def rerank(at: Desk, request: Request) -> Response:
     return JSONResponse(await _worked(at, key, request, work))
 
 
-def _scores(at: Desk, key: Key, query: str, texts: Sequence[str]) -> tuple[str, list[float]]:
+def _scores(at: Desk, query: str, texts: Sequence[str]) -> tuple[str, list[float]]:
     from rung.knowledge.rerankers import load
 
     ws = at.offers.open().ws
     if ws.config.knowledge.reranker:
         reranker = load(w.located(ws, ws.config.knowledge.reranker))
         return reranker.id, [float(score) for score in reranker.scores(query, texts)]
-    embedder = _embedder(at, key)
+    embedder = at.offers.embedder()
     vectors = embedder.embed(texts)
-    return embedder.id, [float(score) for score in vectors @ embedder.embed([query], query=True)[0]]
+    return name_of(embedder), [float(score) for score in vectors @ embedder.embed([query], query=True)[0]]
 
 
 async def search(at: Desk, request: Request) -> Response:
@@ -130,11 +134,6 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "attributes": {"start": one.start, "end": one.end, "headings": " > ".join(one.headings)},
         "content": [{"type": "text", "text": one.text}],
     }
-
-
-def _embedder(at: Desk, key: Key) -> Embedder:
-    knowledge = at.offers.knowledge(key)
-    return knowledge.embedder if knowledge else w.embedder(at.offers.open().ws)
 
 
 async def _worked(at: Desk, key: Key, request: Request, work: Callable[[], T]) -> T:

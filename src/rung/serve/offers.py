@@ -19,16 +19,17 @@ from rung.approach.ladder import LADDER, SPECIALISTS, rungs_of
 from rung.errors import KnowledgeError, NoDocuments, RungError
 from rung.parts import Parts, approach, named_adapter, unavailable
 from rung.serve.refusals import Refusal
-from rung.workspace import labels
+from rung.workspace import copies, labels
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import catalogue, moves, stamp
+from rung.workspace.catching_up import bar
 from rung.workspace.workspace import Workspace, silent
 
 if TYPE_CHECKING:
     from rung.approach.approach import Approach
     from rung.approach.source import Context, Source
     from rung.knowledge.knowledge import Knowledge
-    from rung.types import ChatModel
+    from rung.types import ChatModel, Embedder
     from rung.workspace.keys import Key
 
 KEPT = 256  # approaches, one for each model id, user with groups, and state of the knowledge
@@ -79,9 +80,19 @@ class Offers:
     lock: Lock = field(default_factory=Lock, repr=False)
     opened: Opened | None = None
     ready: OrderedDict[tuple[object, ...], Approach | str] = field(default_factory=OrderedDict)  # or why it can't run
+    forgotten: int = 0  # the last request to forget, of any copy of the project, that this one is held to
 
     def open(self) -> Opened:
-        """The project as it is now. A `rung.toml` that can't be read any more is told on stderr, and the one before stays."""
+        """The project as it is now. A `rung.toml` that can't be read any more is told on stderr, and the one before stays.
+
+        RungError where another copy of the project was asked to forget something, and this one still has it.
+        """
+        opened = self._opened()
+        if copies.latest(opened.ws) != self.forgotten:
+            self.forgotten = bar(opened.ws)
+        return opened
+
+    def _opened(self) -> Opened:
         with self.lock:
             stamp = _stamp(self.folder / "rung.toml")
             if self.opened is None:
@@ -101,12 +112,17 @@ class Offers:
         whole = self._latest(opened)
         return w.shown(_seen_by(opened.ws, key), whole, key.user) if whole else None
 
+    def embedder(self) -> Embedder:
+        """What makes the project's vectors; its id is a model id, too."""
+        opened = self.open()
+        return opened.knowledge[0].embedder if opened.knowledge else w.embedder(opened.ws)
+
     def models(self, key: Key) -> list[Offer]:
         """What this key may ask, rungs first."""
         ws = self.open().ws
         rungs = [Offer(name, name) for name in rungs_of(ws.config.project.task) if key.may_ask(name)]
         able = [offer for offer in rungs if not isinstance(self._approach(offer.rung, key), str)]
-        return [*able, *(offer for offer in _labelled(ws) if key.may_ask(offer.id))]
+        return [*able, *(offer for offer in labelled(ws) if key.may_ask(offer.id))]
 
     def approach(self, model: str, key: Key) -> Approach:
         """What answers under a model id, made of what the key may see. A label means what it stands on at this moment.
@@ -133,7 +149,7 @@ class Offers:
         """The rung that a label answers on; "" where there is no such label. Read again when a label was moved."""
         latest = stamp(catalogue(opened.ws))
         if opened.rungs.get("") != latest:
-            found = {one.id: one.rung for one in _labelled(opened.ws)}
+            found = {one.id: one.rung for one in labelled(opened.ws)}
             opened.rungs.clear()
             opened.rungs.update({"": latest, **found})
         return opened.rungs.get(label, "")
@@ -153,19 +169,25 @@ class Offers:
         opened = self.open()
         whole = self._latest(opened)
         adapter = "" if labelled else _newest(opened.ws, rung)
-        name = (rung, labelled, adapter, key.user, key.groups, whole.stamp if whole else ())
+        rows = _stamp(opened.ws.folder / opened.ws.config.project.examples)
+        name = (rung, labelled, adapter, key.user, key.groups, (whole.stamp if whole else (), rows, self.forgotten))
         with self.lock:
-            if name in self.ready:
+            found = self.ready.get(name)
+            if found is not None:
                 self.ready.move_to_end(name)
-                return self.ready[name]
-        made = self._made(opened, rung, key, adapter, whole, labelled=labelled)
+        if found is None:
+            found = self._made(opened, rung, key, adapter, whole, labelled=labelled)
+            self._keep(name, found)
+        named = "" if labelled or rung in SPECIALISTS else opened.ws.config.model.adapter
+        return replace(found, model=self._following(opened, named)()) if named and not isinstance(found, str) else found
+
+    def _keep(self, name: tuple[object, ...], made: Approach | str) -> None:
         with self.lock:
             for old in [one for one in self.ready if one[-1] != name[-1]]:
-                del self.ready[old]  # of an earlier state of the knowledge: who still answers by it holds it
+                del self.ready[old]  # of an earlier state of knowledge and examples: who still answers by it holds it
             self.ready[name] = made
             while len(self.ready) > KEPT:
                 self.ready.popitem(last=False)
-        return made
 
     def _made(self, opened: Opened, rung: str, key: Key, adapter: str, whole: Knowledge | None, *, labelled: bool) -> Approach | str:
         ws = _seen_by(opened.ws, key)
@@ -189,6 +211,12 @@ class Offers:
         return opened.knowledge[0] if opened.knowledge and opened.knowledge[0].state.documents else None
 
 
+def name_of(embedder: Embedder) -> str:
+    """The id of an embedder as a model: without the address of the server that computes its vectors."""
+    kind, _, name = embedder.id.partition("-")
+    return name.partition("@http")[0] if kind == "endpoint" else embedder.id
+
+
 def unknown(model: str) -> Refusal:
     """There is no such model, or not for this key."""
     return Refusal(404, f"there is no model '{model[:100]}' for this key; GET /v1/models lists those there are", "model_not_found", "model")
@@ -203,11 +231,11 @@ def _open(folder: Path, stamp: tuple[int, ...], *, sync: bool) -> Opened:
     base, load = loader(ws, named_adapter(ws))
     documents = ws.config.knowledge.default_folder or ws.config.knowledge.sources
     if documents and sync:
-        _synced(ws)
+        synced(ws)
     return Opened(ws, stamp, base, load, [w.held_knowledge(ws)] if documents else [])
 
 
-def _synced(ws: Workspace) -> None:
+def synced(ws: Workspace) -> None:
     """Bring the index up to date. Where that fails, as beside the sync of another server, what is held already is served."""
     try:
         w.sync_knowledge(ws)
@@ -217,7 +245,7 @@ def _synced(ws: Workspace) -> None:
         print(f"error: {error.message}\nhint: {error.hint}; what is indexed already is served", file=sys.stderr, flush=True)
 
 
-def _labelled(ws: Workspace) -> list[Offer]:
+def labelled(ws: Workspace) -> list[Offer]:
     """The labels that stand on an adapter that may be served."""
     last = {move.label: move for move in moves(catalogue(ws))}
     found = []

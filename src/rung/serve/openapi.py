@@ -30,6 +30,10 @@ GETS = {
     "/ready": (shapes.READY, "Whether it can answer."),
     "/openapi.json": ({"type": "object"}, "This document."),
 }
+PAGED = [
+    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000}},
+    {"name": "after", "in": "query", "schema": {"type": "integer", "minimum": 1}, "description": "the last entry of the page before"},
+]
 PUBLIC = ("/health", "/ready", "/openapi.json")
 REFUSED = {
     400: "not understood",
@@ -68,11 +72,12 @@ def openapi(*, documents: bool = False) -> dict[str, Any]:
 
 
 def _get(path: str, shape: shapes.Schema, what: str) -> dict[str, Any]:
-    statuses = (503,) if path in PUBLIC else (401, 403, 404, 503)
+    statuses = (503,) if path in PUBLIC else (400, 401, 403, 404, 503) if path == "/v1/feedback" else (401, 403, 404, 503)
     done = _responses(shape, *statuses)
     if path == "/metrics":
         done["200"]["content"] = {"text/plain": {"schema": shape}}
-    return {"summary": what, "responses": done, **({"security": []} if path in PUBLIC else {})}
+    asked = {"parameters": PAGED} if path == "/v1/feedback" else {}
+    return {"summary": what, "responses": done, **asked, **({"security": []} if path in PUBLIC else {})}
 
 
 def _post(form: type[BaseModel], shape: shapes.Schema, what: str) -> dict[str, Any]:

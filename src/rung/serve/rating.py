@@ -53,14 +53,25 @@ def counted(at: Desk, made: Feedback) -> None:
 
 
 async def listed(at: Desk, request: Request) -> Response:
-    """The latest feedback with what it is about, newest first."""
+    """The latest feedback with what it is about, newest first; what comes after the entry that the query's `after` names."""
     key = await at.key(request, "editor")
+    after, most = _whole(request, "after", 0, 2**62), _whole(request, "limit", 1000, 1000)
 
     def work() -> dict[str, Any]:
-        found = rated(at.offers.open().ws, at.store, sees=seen_by(at, key))[:1000]
-        return {"object": "list", "data": [_shown(one) for one in found]}
+        found = rated(at.offers.open().ws, at.store, sees=seen_by(at, key), after=after, most=most + 1)
+        return {"object": "list", "data": [_shown(one) for one in found[:most]], "has_more": len(found) > most}
 
     return JSONResponse(await at.in_thread(work))
+
+
+def _whole(request: Request, name: str, default: int, most: int) -> int:
+    """A number from 1 on in the query."""
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= most):
+        raise Refusal(400, f"{name} is no number from 1 to {most}", "invalid_value", name)
+    return int(text)
 
 
 def _shown(one: Rated) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import time
 import uuid
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from contextvars import copy_context
@@ -19,6 +20,7 @@ from starlette.requests import Request
 
 from rung.approach.approach import Approach, answer_stream
 from rung.errors import RungError
+from rung.leaving import LEAVING, Leaving
 from rung.measure.cost import cost, seconds
 from rung.models.endpoint import UNTIL
 from rung.serve.desk import Desk
@@ -91,6 +93,7 @@ class Stoppable:
             for piece in pieces:
                 self.stop.check()
                 yield piece
+            self.stop.check()  # it may have ended before its end for this reason
         finally:
             if close := getattr(pieces, "close", None):
                 close()
@@ -99,7 +102,8 @@ class Stoppable:
 async def answering(at: Desk, key: Key, asked: Question, request: Request) -> AsyncGenerator[Piece, None]:
     """Pieces of text as they come, the Answer last. Raises Refusal and RungError; closing it stops the generation."""
     loop, stop, left_over = asyncio.get_running_loop(), Stop(), deadline(at, request)
-    within = copy_context()
+    within, leaving = copy_context(), Leaving()
+    within.run(LEAVING.set, leaving)
     within.run(UNTIL.set, time.monotonic() + left_over + GRACE)  # an engine that stalls holds its thread no longer than that
     events: asyncio.Queue[Piece | BaseException] = asyncio.Queue()
     end = loop.time() + left_over
@@ -120,6 +124,7 @@ async def answering(at: Desk, key: Key, asked: Question, request: Request) -> As
                 return
     finally:
         stop.asked = True
+        leaving.leave()  # an engine that says nothing is waited for no longer: its place is free
         timer.cancel()
         left.cancel()
 
@@ -167,22 +172,36 @@ async def _left(request: Request) -> None:
         pass
 
 
-def _putting(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Any]) -> Callable[[Piece], None]:
-    def put(piece: Piece) -> None:
-        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            loop.call_soon_threadsafe(events.put_nowait, piece)
+def _putting(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Any]) -> Callable[[str], None]:
+    """What hands text from the thread to the loop. What came before the loop took any of it is one piece there: waking it is dear."""
+    came: deque[str] = deque()
+    waking = False
+
+    def take() -> None:
+        nonlocal waking
+        waking = False  # before it is looked: whatever comes from here on wakes the loop again
+        if text := "".join(came.popleft() for _ in range(len(came))):
+            events.put_nowait(text)
+
+    def put(piece: str) -> None:
+        nonlocal waking
+        came.append(piece)
+        if not waking:
+            waking = True
+            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                loop.call_soon_threadsafe(take)
 
     return put
 
 
-def _ended(at: Desk, since: float, done: asyncio.Future[None], events: asyncio.Queue[Any]) -> None:
+def _ended(at: Desk, since: float, done: asyncio.Future[Answer], events: asyncio.Queue[Any]) -> None:
     """The place is given back when the thread has ended, not when the client left."""
     at.gate.leave(since)
-    if not done.cancelled() and (error := done.exception()):
-        events.put_nowait(error)
+    if not done.cancelled():
+        events.put_nowait(done.exception() or done.result())
 
 
-def _answer(at: Desk, key: Key, asked: Question, stop: Stop, put: Callable[[Piece], None]) -> None:
+def _answer(at: Desk, key: Key, asked: Question, stop: Stop, put: Callable[[str], None]) -> Answer:
     """In a thread: find who answers, let them, and note it."""
     if limit := admitted(at.store, key):
         raise over(limit)
@@ -198,16 +217,16 @@ def _answer(at: Desk, key: Key, asked: Question, stop: Stop, put: Callable[[Piec
             for piece in pieces:
                 if isinstance(piece, Answer):
                     noted(at, key, asked, piece, "answered", started)
-                    put(piece)
-                else:
-                    stop.check()
-                    spoken.append(piece)
-                    put(piece)
+                    return piece
+                stop.check()
+                spoken.append(piece)
+                put(piece)
     except (Refusal, RungError) as error:
-        ended = stop.why or error
+        ended = stop.why or (gone() if stop.asked else error)
         how = ended.code if isinstance(ended, Refusal) else type(ended).__name__
         noted(at, key, asked, Answer(asked.text, "".join(spoken), made_by=ready.made_by), how, started)
         raise
+    raise AssertionError("the last piece of a stream is the Answer")
 
 
 def _pieces(ready: Approach, asked: Question, stop: Stop) -> Generator[Piece, None, None]:

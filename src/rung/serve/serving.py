@@ -10,123 +10,118 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from rung.errors import ConfigError, MissingExtra
+from rung.errors import ConfigError, MissingExtra, RungError
 from rung.serve.listening import loopback, open_socket
-from rung.sources import PushSource
 from rung.workspace.keys import any_key
 from rung.workspace.store import open_store
-from rung.workspace.workspace import open_workspace, sync_knowledge
+from rung.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.routing import BaseRoute
+    from starlette.applications import Starlette
 
-    from rung.serve.desk import Desk, Handler
-    from rung.serve.syncing import Syncing
+    from rung.serve.projects import Opening
 
 SOCKET = "RUNG_SERVE_SOCKET"  # the number of the socket that a worker was given
 
 
-def serve(folder: Path, host: str, port: int, workers: int) -> None:
-    """Answer at host and port until SIGTERM or Ctrl-C; port 0 is any that is free. ConfigError where that can't be, MissingExtra."""
+def serve(folders: Sequence[Path], host: str, port: int, workers: int) -> None:
+    """Answer at host and port until SIGTERM or Ctrl-C; port 0 is any that is free. ConfigError where that can't be, MissingExtra.
+
+    One project stands at /, several, or those in a folder of projects, at /p/NAME.
+    """
     try:
         import uvicorn  # noqa: F401
 
-        from rung.serve.app import application  # noqa: F401
+        from rung.serve.projects import located
     except ModuleNotFoundError as error:
         raise MissingExtra(f"the server ({error.name})", "serve") from None
-    ws = open_workspace(folder)
-    if not loopback(host) and not any_key(open_store(ws)):
-        hint = f"add one with `rung keys add NAME {folder}`, or serve at 127.0.0.1"
+    alone, named, _ = located(folders)
+    if alone and not loopback(host) and not any_key(open_store(open_workspace(alone))):
+        hint = f"add one with `rung keys add NAME {alone}`, or serve at 127.0.0.1"
         raise ConfigError(f"{host} can be reached by other machines, and there is no key", hint)
     given = os.environ.get(SOCKET, "")
-    opened = socket(fileno=int(given)) if given else open_socket(host, port)
+    shared = socket(fileno=int(given)) if given else open_socket(host, port)
     if workers > 1:
-        _supervise(folder, host, workers, opened)
+        _supervise([alone] if alone else list(named.values()), folders, host, workers, shared)
     else:
-        _answer(folder, host, opened, ws.config.serve.drain, say=not given)
+        _answer(folders, host, shared, say=not given)
 
 
-def _answer(folder: Path, host: str, opened: socket, drain: float, *, say: bool) -> None:
-    """One process that answers. The project is open before the first question is taken."""
+def _answer(folders: Sequence[Path], host: str, shared: socket, *, say: bool) -> None:
+    """One process that answers. The projects are open before the first question is taken."""
     import uvicorn
 
-    from rung.serve.app import application, desk
+    from rung.serve.projects import Opening
 
     ending: list[uvicorn.Server] = []
     names = frozenset({"localhost", "127.0.0.1", "::1", host}) if loopback(host) else frozenset()
-    at = desk(folder, names, lambda: bool(ending and ending[0].should_exit), sync=say)
-    syncing, documents = _documents(folder, at)
+    how = Opening(names, lambda: bool(ending and ending[0].should_exit), say, url(_here(shared), shared))
+    app, drain, close = _opened(folders, how)
     config = uvicorn.Config(
-        application(at, documents), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=max(1, round(drain)),
+        app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=max(1, round(drain)),
         server_header=False, date_header=False, ws="none", backlog=2048, limit_concurrency=None,
     )  # fmt: skip
     ending.append(uvicorn.Server(config))
     if say:
-        print(f"serving on {url(host, opened)}", flush=True)
+        print(f"serving on {url(host, shared)}", flush=True)
     signal.signal(signal.SIGTERM, lambda number, frame: None)  # uvicorn stops in order at one, and then sends it to us again
-    if syncing:
-        syncing.start()
     try:
         with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and tells again
-            ending[0].run(sockets=[opened])
+            ending[0].run(sockets=[shared])
     finally:
-        if syncing:
-            syncing.stop()
-        at.closing()
-        at.store.close()
-        opened.close()
+        close()
+        shared.close()
 
 
-def _documents(folder: Path, at: Desk) -> tuple[Syncing | None, list[BaseRoute]]:
-    """The routes that take documents, for keys of editors, and the thread that syncs them; nothing without a source to send to."""
-    from rung.knowledge.origins.push import Push
-    from rung.serve.push import routes
-    from rung.serve.syncing import Syncing
+def _opened(folders: Sequence[Path], how: Opening) -> tuple[Starlette, float, Callable[[], None]]:
+    """The application, the seconds that answers have to end, and what is done after the last. ConfigError where nothing can be opened."""
+    from rung.serve.projects import Projects, located, opened, together
 
-    config = at.offers.open().ws.config
-    sources = {source.name: source for source in config.knowledge.sources if isinstance(source, PushSource)}
-    if not sources:
-        return None, []
-    syncing = Syncing(folder, {name: Push(folder / source.path / name) for name, source in sources.items()})
-
-    def guarded(handler: Handler) -> Handler:
-        async def guard(request: Request) -> Response:
-            await at.key(request, "editor")
-            return await handler(request)
-
-        return at.route(guard)
-
-    return syncing, routes(folder, sources, syncing, config.access.metadata, guarded)
+    alone, named, home = located(folders)
+    if alone:
+        one = opened(alone, how)
+        return one.app, one.desk.settings.drain, one.close
+    projects = Projects(named, home, how)
+    projects.look()
+    if not projects.open:
+        raise ConfigError("none of the projects can be served", "mend what is said above")
+    return together(projects), max(one.desk.settings.drain for one in projects.open.values()), projects.close
 
 
-def _supervise(folder: Path, host: str, workers: int, opened: socket) -> None:
+def _supervise(projects: Sequence[Path], folders: Sequence[Path], host: str, workers: int, shared: socket) -> None:
     """Processes on one socket; one that dies is started again, and SIGTERM and Ctrl-C end them all in order."""
-    ws = open_workspace(folder)
-    sync_knowledge(ws)  # once, not by each process
+    from rung.serve.offers import synced
+
+    metrics = False
+    for folder in projects:
+        with nullcontext() if len(projects) == 1 else suppress(RungError):  # the processes say so, and serve the others
+            ws = open_workspace(folder)
+            metrics = metrics or ws.config.serve.metrics
+            synced(ws)  # once, not by each process
+    if metrics and len(projects) > 1:
+        raise ConfigError("processes add up their metrics, and so those of several projects", "serve one project, or leave --workers out")
     with TemporaryDirectory(prefix="rung-metrics-") as meeting:
-        _together(folder, host, workers, opened, meeting if ws.config.serve.metrics else "")
+        _together(folders, host, workers, shared, meeting if metrics else "")
 
 
-def _together(folder: Path, host: str, workers: int, opened: socket, meeting: str) -> None:
+def _together(folders: Sequence[Path], host: str, workers: int, shared: socket, meeting: str) -> None:
     """`meeting` is the folder in which the processes add up their figures; "" where there are none."""
     from rung.serve import metrics
 
-    opened.set_inheritable(True)
-    command = [sys.executable, "-m", "rung", "serve", str(folder), "--host", host]
-    environment = {**os.environ, SOCKET: str(opened.fileno()), **({metrics.FOLDER: meeting} if meeting else {})}
+    shared.set_inheritable(True)
+    command = [sys.executable, "-m", "rung", "serve", *map(str, folders), "--host", host]
+    environment = {**os.environ, SOCKET: str(shared.fileno()), **({metrics.FOLDER: meeting} if meeting else {})}
 
     def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, env=environment, pass_fds=[opened.fileno()], start_new_session=True)
+        return subprocess.Popen(command, env=environment, pass_fds=[shared.fileno()], start_new_session=True)
 
     ending = False
 
@@ -140,9 +135,9 @@ def _together(folder: Path, host: str, workers: int, opened: socket, meeting: st
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     running += [start() for _ in range(workers)]
-    print(f"serving on {url(host, opened)}", flush=True)
+    print(f"serving on {url(host, shared)}", flush=True)
     _watch(running, start, lambda: ending, lambda process: metrics.ended(process, meeting))
-    opened.close()
+    shared.close()
 
 
 def _watch(
@@ -163,6 +158,12 @@ def _watch(
                         other.send_signal(signal.SIGTERM)
                 elif not ending():
                     running.append(start())
+
+
+def _here(shared: socket) -> str:
+    """The host by which this machine reaches the socket."""
+    host = str(shared.getsockname()[0])
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def url(host: str, opened: socket) -> str:

@@ -106,10 +106,11 @@ FOUND = made(
 )  # fmt: skip
 MODELS = made(
     object=exactly("list"),
-    data=many(made(id=TEXT, object=exactly("model"), created=COUNT, owned_by=exactly("rung"), rung=TEXT, adapter=maybe(TEXT))),
+    data=many(made(id=TEXT, object=exactly("model"), created=COUNT, owned_by=exactly("rung"), rung=maybe(TEXT), adapter=maybe(TEXT))),
 )
 RATED = made(object=exactly("feedback"), id=COUNT, answer=TEXT, created=COUNT)
-RATINGS = made(object=exactly("list"), data=many({"type": "object", "required": ["model", "question", "said", "taken"]}))
+_RATING: Schema = {"type": "object", "required": ["entry", "model", "question", "said", "taken"]}
+RATINGS = made(object=exactly("list"), data=many(_RATING), has_more={"type": "boolean"})
 TAKEN: Schema = {"type": "object", "required": ["object", "id", "question"], "properties": {"object": {"enum": ["case", "example"]}}}
 HEALTH = made(status=exactly("ok"))
 READY = made(status=exactly("ready"), running=COUNT, waiting=COUNT)

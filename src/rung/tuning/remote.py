@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import httpx
+from urllib3 import BaseHTTPResponse, PoolManager
+from urllib3.exceptions import HTTPError
 
+from rung.asking import client
 from rung.errors import EndpointError, TuningError
 from rung.tuning.adapters import adapter_name, find, lineage, store
 from rung.tuning.recipe import Recipe
@@ -58,10 +60,10 @@ def tune(
         return ready
     work = adapters / f"{name}.partial"
     work.mkdir(parents=True, exist_ok=True)
-    with httpx.Client(timeout=remote.timeout) as client:
-        job = _job(client, remote, work, training, validation, recipe, say)
+    with client(remote.url, remote.timeout) as asked:
+        job = _job(asked, remote, work, training, validation, recipe, say)
         try:
-            done = _waited(client, remote, job, say)
+            done = _waited(asked, remote, job, say)
         except KeyboardInterrupt:
             say(f"job {job} goes on at {remote.url}; the same command waits for it, rung train --cancel ends it")
             raise
@@ -75,17 +77,17 @@ def tune(
 def cancel(remote: Remote, adapters: Path, say: Say) -> int:
     """End the jobs that this project waits for; how many."""
     jobs = sorted(adapters.glob("*.partial/job.json"))
-    with httpx.Client(timeout=remote.timeout) as client:
+    with client(remote.url, remote.timeout) as asked:
         for path in jobs:
             job = json.loads(path.read_text(encoding="utf-8"))["id"]
-            status = _asked(client, remote, "POST", f"/fine_tuning/jobs/{job}/cancel")["status"]
+            status = _asked(asked, remote, "POST", f"/fine_tuning/jobs/{job}/cancel")["status"]
             say(f"job {job}: {status}")
             shutil.rmtree(path.parent)
     return len(jobs)
 
 
 def _job(
-    client: httpx.Client, remote: Remote, work: Path, training: Sequence[Row], validation: Sequence[Row], recipe: Recipe, say: Say
+    asked: PoolManager, remote: Remote, work: Path, training: Sequence[Row], validation: Sequence[Row], recipe: Recipe, say: Say
 ) -> str:
     """The id of the job, begun unless it was before; it is written down before anything else happens."""
     path = work / "job.json"
@@ -93,15 +95,15 @@ def _job(
         job = str(json.loads(path.read_text(encoding="utf-8"))["id"])
         say(f"waiting for job {job} again")
         return job
-    file = _sent(client, remote, "training.jsonl", training)
+    file = _sent(asked, remote, "training.jsonl", training)
     body = {
         "model": remote.model,
         "training_file": file,
-        "validation_file": _sent(client, remote, "validation.jsonl", validation),
+        "validation_file": _sent(asked, remote, "validation.jsonl", validation),
         "seed": recipe.seed,
         "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": recipe.epochs, "batch_size": recipe.batch_rows}}},
     }
-    job = _begun(client, remote, file, body)
+    job = _begun(asked, remote, file, body)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps({"id": job["id"], "url": remote.url}), encoding="utf-8")
     os.replace(temporary, path)
@@ -109,30 +111,30 @@ def _job(
     return str(job["id"])
 
 
-def _begun(client: httpx.Client, remote: Remote, file: str, body: Json) -> Json:
+def _begun(asked: PoolManager, remote: Remote, file: str, body: Json) -> Json:
     """The new job. It is not asked for twice: where the answer was lost, the job that reads our file is looked for."""
     try:
-        return _asked(client, replace(remote, retries=0), "POST", "/fine_tuning/jobs", json=body)
+        return _asked(asked, replace(remote, retries=0), "POST", "/fine_tuning/jobs", json=body)
     except EndpointError:
-        for job in _asked(client, remote, "GET", "/fine_tuning/jobs", params={"limit": 20})["data"]:
+        for job in _asked(asked, remote, "GET", "/fine_tuning/jobs", fields={"limit": "20"})["data"]:
             if job["training_file"] == file:
                 return job
         raise
 
 
-def _sent(client: httpx.Client, remote: Remote, name: str, rows: Sequence[Row]) -> str:
+def _sent(asked: PoolManager, remote: Remote, name: str, rows: Sequence[Row]) -> str:
     """The id of an uploaded file of chats."""
     lines = "".join(json.dumps({"messages": row.messages}, ensure_ascii=False) + "\n" for row in rows)
-    files = {"file": (name, lines.encode(), "application/jsonl")}
-    return str(_asked(client, remote, "POST", "/files", data={"purpose": "fine-tune"}, files=files)["id"])
+    fields = {"purpose": "fine-tune", "file": (name, lines.encode(), "application/jsonl")}
+    return str(_asked(asked, remote, "POST", "/files", fields=fields)["id"])
 
 
-def _waited(client: httpx.Client, remote: Remote, job: str, say: Say) -> Json:
+def _waited(asked: PoolManager, remote: Remote, job: str, say: Say) -> Json:
     """The job once it has ended; each event is said once."""
     told: set[str] = set()
     while True:
-        found = _asked(client, remote, "GET", f"/fine_tuning/jobs/{job}")  # before the events, so that none is missed at the end
-        events = _asked(client, remote, "GET", f"/fine_tuning/jobs/{job}/events", params={"limit": 100})["data"]
+        found = _asked(asked, remote, "GET", f"/fine_tuning/jobs/{job}")  # before the events, so that none is missed at the end
+        events = _asked(asked, remote, "GET", f"/fine_tuning/jobs/{job}/events", fields={"limit": "100"})["data"]
         for event in sorted(events, key=lambda event: event["created_at"]):
             if event["id"] not in told:
                 told.add(event["id"])
@@ -153,7 +155,7 @@ def _kept(remote: Remote, work: Path, done: Json, told: dict[str, Json]) -> Path
     return path
 
 
-def _asked(client: httpx.Client, remote: Remote, method: str, path: str, **body: Json) -> Json:
+def _asked(asked: PoolManager, remote: Remote, method: str, path: str, **body: Json) -> Json:
     """The server's JSON. What may be asked again is, with longer and longer waits. EndpointError otherwise."""
     key = os.environ.get(remote.key_env, "") if remote.key_env else ""
     if remote.key_env and not key:
@@ -162,30 +164,30 @@ def _asked(client: httpx.Client, remote: Remote, method: str, path: str, **body:
     for attempt in range(remote.retries + 1):
         last = attempt == remote.retries
         try:
-            response = client.request(method, remote.url + path, headers=headers, **body)
-        except httpx.TransportError as error:
+            response = asked.request(method, remote.url + path, headers={**asked.headers, **headers}, **body)
+        except HTTPError as error:
             if last:
                 raise EndpointError(f"nothing answers at {remote.url} ({type(error).__name__})", "mend remote under [tuning]") from error
         else:
-            if response.is_success:
+            if response.status < 300:
                 return _json(remote, response)
-            if last or response.status_code not in _AGAIN:
+            if last or response.status not in _AGAIN:
                 raise _refused(remote, response, key)
         time.sleep(min(0.5 * 2.0**attempt, 30.0))
     raise AssertionError("the last attempt returns or raises")
 
 
-def _json(remote: Remote, response: httpx.Response) -> Json:
+def _json(remote: Remote, response: BaseHTTPResponse) -> Json:
     try:
         return response.json()
     except ValueError:
         raise EndpointError(f"{remote.url} did not answer in JSON", "the base url usually ends in /v1") from None
 
 
-def _refused(remote: Remote, response: httpx.Response, key: str) -> EndpointError:
-    said = " ".join(response.text.split())[:200]
+def _refused(remote: Remote, response: BaseHTTPResponse, key: str) -> EndpointError:
+    said = " ".join(response.data.decode(errors="replace").split())[:200]
     said = said.replace(key, "***") if key else said
-    if response.status_code in (401, 403):
+    if response.status in (401, 403):
         hint = "name the variable that holds the key: key_env under [tuning]"
-        return EndpointError(f"{remote.url} refused the API key ({response.status_code})", hint)
-    return EndpointError(f"{remote.url} refused ({response.status_code}): {said}", "does the server offer fine-tuning for this model?")
+        return EndpointError(f"{remote.url} refused the API key ({response.status})", hint)
+    return EndpointError(f"{remote.url} refused ({response.status}): {said}", "does the server offer fine-tuning for this model?")

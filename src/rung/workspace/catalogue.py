@@ -150,7 +150,7 @@ def redact(at: At, held_in: Callable[[str], bool], instead: str) -> int:
     if not isinstance(at, Store) and not (at / FILE).exists():
         return 0
     if (count := _written(at, work)) and isinstance(at, Store):
-        at.shrink()
+        at.shrink(*_TABLES)
     elif count and isinstance(at, Path):
         with closing(_connect(at)) as bare:
             bare.execute("VACUUM")  # else the old text lies on in free pages

@@ -102,14 +102,20 @@ def feedback(store: Store, since: float = 0.0, until: float = 1e18) -> list[Feed
     return sorted(last.values(), key=lambda one: one.entry)
 
 
-def rated(ws: Workspace, store: Store, since: float = 0.0, sees: Callable[[str], bool] | None = None) -> list[Rated]:
+def rated(
+    ws: Workspace, store: Store, since: float = 0.0, sees: Callable[[str], bool] | None = None, after: int = 0, most: int | None = None
+) -> list[Rated]:
     """Answers with what was said of them, newest first, and what became of it.
 
     `sees` tells which documents may be seen: what was made of others is left out. None is the operator, who may read the store.
     """
     of = {name: side for side in SIDES.values() for row in held(ws, side) if (name := _answer_in(row.origin))}
-    found = []
+    found: list[Rated] = []
     for said in reversed(feedback(store, since)):
+        if len(found) == most:
+            break
+        if after and said.entry >= after:
+            continue
         about = answered(store, said.answer)
         if about and (sees is None or all(sees(document) for document in about.documents)):
             found.append(Rated(said, about, of.get(said.answer, "")))

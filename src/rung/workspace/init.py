@@ -33,16 +33,18 @@ CASES: tuple[dict[str, object], ...] = (
 )
 
 
-def init_project(folder: Path) -> list[Path]:
-    """Write rung.toml, a document and two cases; the paths written. DataError where rung.toml is there already."""
+def init_project(folder: Path, *, example: bool = True) -> list[Path]:
+    """Write rung.toml and, as an example, a document and two cases; the paths written. DataError where rung.toml is there already."""
     config = folder / "rung.toml"
     if config.exists():
         raise DataError(f"{config} is there already", "choose another folder, or edit it")
-    files = {config: TOML.format(name=json.dumps(folder.resolve().name, ensure_ascii=False)), folder / "docs" / "returns.md": DOCUMENT}
-    rows = [case | {"evidence": [{"document": "returns.md"}]} for case in CASES]
+    rows = [case | {"evidence": [{"document": "returns.md"}]} for case in CASES] if example else []
+    files = {config: TOML.format(name=json.dumps(folder.resolve().name, ensure_ascii=False))}
+    files |= {folder / "docs" / "returns.md": DOCUMENT} if example else {}
     files |= {folder / "examples.jsonl": "", folder / "cases.jsonl": "".join(json.dumps(row) + "\n" for row in rows)}
     written = []
     try:
+        (folder / "docs").mkdir(parents=True, exist_ok=True)
         for path, text in reversed(files.items()):  # rung.toml last: without it, the same command goes on
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)

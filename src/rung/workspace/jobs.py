@@ -1,8 +1,9 @@
 """The durable queue of a project's jobs: verbs of the command line, run as processes of their own, one of a lane at a time.
 
 A job is a row in `.rung/jobs.sqlite` and a folder with what it printed. The worker is a process beside the server: it takes
-a lane's lock, runs what waits, and ends. Whoever was killed, a job, a worker or the server, the next worker takes up what was
-running; verbs go on where they stopped. It refuses to know what a verb does. Why no library: docs/design/dependencies.md.
+a lane's lock, runs what waits, and ends; a heavy job also waits for those of other projects (rung.workspace.turns). Whoever
+was killed, a job, a worker or the server, the next worker takes up what was running; verbs go on where they stopped. It
+refuses to know what a verb does. Why no library: docs/design/dependencies.md.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -24,6 +25,8 @@ from typing import IO, Any
 
 from rung.errors import DataError, RungError
 from rung.workspace.job_output import LOG, OUT, STEPS, folder_of
+from rung.workspace.job_output import said as told
+from rung.workspace.turns import HELD, Turn, turn
 
 FILE = "jobs.sqlite"
 WHO = "RUNG_WHO"  # on whose behalf a verb runs, for the history and the audit log
@@ -37,6 +40,7 @@ _TABLE = (
     "state TEXT NOT NULL, who TEXT NOT NULL, at REAL NOT NULL, started REAL, ended REAL, attempts INTEGER NOT NULL DEFAULT 0, "
     "pid INTEGER NOT NULL DEFAULT 0, code INTEGER, stopped INTEGER NOT NULL DEFAULT 0)"
 )
+NEXT = "SELECT id FROM jobs WHERE lane = ? AND state = 'waiting' ORDER BY id LIMIT 1"
 _COLUMNS = "id, words, lane, state, who, at, started, ended, attempts, pid, code, stopped"
 
 
@@ -144,8 +148,20 @@ def work(folder: Path, lane: str) -> None:
     with _lock(home / f"jobs-{lane}.lock") as mine:
         if mine:
             _take_up(home, lane)
-            while (one := _claimed(home, lane)) is not None:
-                _run(home, one)
+            while _next(home, lane) is not None:
+                with turn(folder, lambda who: _waits(home, lane, who)) if lane == "heavy" else nullcontext(Turn()) as my_turn:
+                    if my_turn and (one := _claimed(home, lane)):
+                        _run(home, one, my_turn)
+
+
+def _waits(home: Path, lane: str, who: str) -> bool:
+    """Say in what a job tells for whom it waits, once; False where nothing waits any more."""
+    number = _next(home, lane)
+    if number is not None and (said := f"waits for the training of {who} on this machine") not in told(home, number):
+        folder_of(home, number).mkdir(parents=True, exist_ok=True)
+        with (folder_of(home, number) / STEPS).open("a", encoding="utf-8") as steps:
+            steps.write(json.dumps({"said": said, "at": time.time()}) + "\n")
+    return number is not None
 
 
 def _take_up(home: Path, lane: str) -> None:
@@ -165,26 +181,34 @@ def _take_up(home: Path, lane: str) -> None:
             held.execute("UPDATE jobs SET state = ?, ended = ?, pid = 0 WHERE id = ?", (again, time.time(), one.id))
 
 
+def _next(home: Path, lane: str) -> int | None:
+    """The number of the job that is next; None where none waits."""
+    with _opened(home) as held:
+        row = held.execute(NEXT, (lane,)).fetchone()
+    return int(row[0]) if row else None
+
+
 def _claimed(home: Path, lane: str) -> Job | None:
     with _opened(home) as held:
-        row = held.execute("SELECT id FROM jobs WHERE lane = ? AND state = 'waiting' ORDER BY id LIMIT 1", (lane,)).fetchone()
+        row = held.execute(NEXT, (lane,)).fetchone()
         if row is None:
             return None
         held.execute("UPDATE jobs SET state = 'running', started = ?, attempts = attempts + 1 WHERE id = ?", (time.time(), row[0]))
     return job(home, row[0])
 
 
-def _run(home: Path, one: Job) -> None:
-    """Run the verb to its end. Its lock is inherited, so whoever comes next can tell whether it still runs."""
+def _run(home: Path, one: Job, mine: Turn) -> None:
+    """Run the verb to its end. Its lock and its turn are inherited, so whoever comes next can tell whether it still runs."""
     folder = folder_of(home, one.id)
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, EVENTS: str(folder / STEPS), WHO: one.who, "NO_COLOR": "1", "COLUMNS": "120"}
+    environment = {**os.environ, EVENTS: str(folder / STEPS), WHO: one.who, HELD: "1", "NO_COLOR": "1", "COLUMNS": "120"}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a child must not inherit a Ctrl-C that is ignored
     with (folder / OUT).open("wb") as out, (folder / LOG).open("ab") as log, _lock(folder / "lock", inherited=True) as lock:
         assert lock is not None
         command = [sys.executable, "-m", "rung", *one.words]
+        inherited = [lock.fileno(), *mine.files]
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, env=environment, start_new_session=True, pass_fds=[lock.fileno()]
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, env=environment, start_new_session=True, pass_fds=inherited
         )
         with _opened(home) as held:
             held.execute("UPDATE jobs SET pid = ? WHERE id = ?", (child.pid, one.id))

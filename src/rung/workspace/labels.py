@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from rung.errors import ConfigError, DataError, ModelError
 from rung.models.folder import BLOCKED, check_adapter
-from rung.tuning.adapters import finished, told, verify
+from rung.tuning.adapters import block, finished, told, verify
 from rung.types import Json
-from rung.workspace import adapter_store
+from rung.workspace import adapter_store, copies
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import Move, catalogue, move, moves, standing
 from rung.workspace.jobs import WHO
@@ -59,6 +59,8 @@ def folder_of(ws: Workspace, name: str) -> Path:
 def servable(ws: Workspace, name: str) -> Path:
     """The folder of an adapter that may be served. ModelError where it is blocked, DataError where it was changed."""
     folder = folder_of(ws, name)
+    if not blocked(folder) and (one := next((one for one in copies.wanted(ws) if folder.name in one.adapters), None)):
+        block(folder, f"it learned from what was forgotten (request {one.id})")
     check_adapter(folder)
     verify(folder)
     check_base(ws, folder)

@@ -43,6 +43,7 @@ MIGRATIONS = {  # applied in this order, each once; add below, change none
     "feedback": "CREATE TABLE feedback (entry BIGINT PRIMARY KEY, answer TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, "
     "who TEXT NOT NULL, thumb TEXT NOT NULL, corrected BIGINT NOT NULL)",
     "feedback by answer": "CREATE INDEX feedback_answer ON feedback (answer)",
+    "studio sessions of a provider": "ALTER TABLE sessions ADD COLUMN told TEXT NOT NULL DEFAULT '{}'",
     "studio login addresses": "ALTER TABLE failed_logins ADD COLUMN address TEXT NOT NULL DEFAULT ''",
 }
 Run: TypeAlias = Callable[..., list[tuple[Any, ...]]]  # (sql with ? for values, the values) to rows
@@ -67,11 +68,12 @@ class Store:
         """What `work` returns; all that it runs is one transaction, and no other writer is beside it."""
         return self._tried(work, write=True)
 
-    def shrink(self) -> None:
-        """Leave nothing of what was deleted in free pages or in a log beside the file."""
+    def shrink(self, *tables: str) -> None:
+        """Leave nothing of what was deleted from these tables in free pages or in a log beside the file."""
         with self.lock:
             self.read("SELECT 1")
-            self.held.execute("VACUUM FULL" if self.postgres else "VACUUM")
+            for table in tables if self.postgres else ("",):  # not of the whole database: an index may be in it
+                self.held.execute(f"VACUUM FULL {table}" if self.postgres else "VACUUM")
             if not self.postgres:
                 self.held.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from rung.models.folder import BLOCKED
 from rung.tuning.adapters import finished, told
 from rung.workspace import labels
 from rung.workspace import workspace as w
-from rung.workspace.catalogue import catalogue, exports
+from rung.workspace.catalogue import catalogue, exports, moves
 from rung.workspace.ignoring import ignored
 from rung.workspace.store import open_store
 from rung.workspace.traces import Rows, Sought, folded, mentions, rows_of, rows_with
@@ -37,11 +38,12 @@ class Request:
     delete_source: bool = False
     ignore: bool = False
     retrain: bool = False
+    named: str = ""  # the id, where another copy of the project was asked and its words may be gone
 
     @property
     def id(self) -> str:
         """Names the request, whatever else was asked with it."""
-        return hashlib.sha256(json.dumps([sorted(self.documents), folded(self.subject)]).encode()).hexdigest()[:12]
+        return self.named or hashlib.sha256(json.dumps([sorted(self.documents), folded(self.subject)]).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ class Plan:
     exports: tuple[str, ...]
     specialists: dict[str, str]  # folder below .rung → its kind: encoder, knn, extractor, or embedder
     probes: tuple[str, ...] = field(repr=False)
+    hashes: tuple[str, ...] = ()  # of all versions of the documents
+    by_path: bool = True  # whether all that the index holds under these paths goes, or only what has these hashes
+    number: int = 0  # of the request among those that copies share
+    before: float = float("inf")  # only files from before this moment are deleted: a later one is another
+
+    def takes(self, path: str, digest: str) -> bool:
+        """Whether a document of the index goes."""
+        return digest in self.hashes or (self.by_path and path in self.documents)
 
     def lines(self) -> list[str]:
         """For people; the words stay out."""
@@ -81,37 +91,33 @@ def plan(ws: Workspace, asked: Request) -> Plan:
 
     DataError for a document that nothing here knows, or words that nothing here holds.
     """
-    if not asked.documents and len(folded(asked.subject)) < 3:
-        raise ConfigError("nothing to forget was named", "name documents, or --subject with at least three letters")
     before, knowledge = read_plan(journal(ws, asked)), held(ws)
-    known = states(knowledge)
-    texts = {(path, digest): text for path, digest, text in known}
-    named = set(asked.documents) | {path for (path, _), text in texts.items() if Sought(frozenset(), asked.subject).said_in(text)}
-    hashes = {digest for path, digest in texts if path in named} - {""}
+    _fetch_adapters(ws)
+    if not before and not asked.documents and len(folded(asked.subject)) < 3:
+        raise ConfigError("nothing to forget was named", "name documents, or --subject with at least three letters")
+    texts = {(path, digest): text for path, digest, text in states(knowledge)}
+    said = {path for (path, _), text in texts.items() if Sought(frozenset(), asked.subject).said_in(text)}
+    by_path = before.by_path if before else True
+    named = {*asked.documents, *said, *(before.documents if before else ())}
+    hashes = {digest for path, digest in texts if path in (named if by_path else said)} | {*(before.hashes if before else ())} - {""}
+    if not asked.named:  # a version that is not indexed yet must not be, either
+        hashes |= {hashlib.sha256(file.read_bytes()).hexdigest() for path in named if (file := lies(ws, path))}
     named |= {path for path, digest in texts if digest in hashes}  # copies of it under other names
     documents = {path: next((digest for one, digest in texts if one == path), "") for path in sorted(named)}
     sought = Sought(frozenset(documents), asked.subject)
-    rows = tuple(one for path in rows_of(ws) if (one := rows_with(path, sought)).rows)
-    row_ids = tuple(sorted(case.id for case in w.examples(ws) if sought.named_in(asdict(case)))) if rows else ()
-    adapters = tuple(folder.name for folder in finished(labels.adapters_home(ws)) if _learned(folder, documents, row_ids))
-    found = Plan(
-        documents,
-        tuple(path for path in documents if lies(ws, path)),
-        rows,
-        row_ids,
-        tuple(
+    found = replace(
+        traced(ws, sought, documents, before.row_ids if before else ()),
+        runs=tuple(
             sorted(path.name for path in ws.home.glob("runs/*") if any(mentions(one, sought) for one in path.rglob("*") if one.is_file()))
         ),
-        tuple(sorted(str(path.relative_to(ws.home)) for path in logs(ws) if mentions(path, sought))),
-        adapters,
-        tuple(one.folder for one in exports(catalogue(ws)) if one.adapter in adapters),
-        specialists(ws, documents, row_ids),
-        _probes(texts, documents),
+        logs=tuple(sorted(str(path.relative_to(ws.home)) for path in logs(ws) if mentions(path, sought))),
+        probes=_probes(texts, documents),
+        hashes=tuple(sorted(hashes)),
     )
     whole = _joined(before, found) if before else found
     gone = ignored(ws.folder)
     fresh = [path for path in whole.sources if path not in gone.paths]
-    serving = [folder for folder in finished(labels.adapters_home(ws)) if folder.name in adapters and not labels.blocked(folder)]
+    serving = [one for one in finished(labels.adapters_home(ws)) if one.name in found.adapters and not labels.blocked(one)]
     if not (
         before
         or fresh
@@ -122,7 +128,7 @@ def plan(ws: Workspace, asked: Request) -> Plan:
         or serving
         or found.specialists
         or any(documents.values())
-        or (asked.retrain and (adapters or certificate(ws, asked).exists()))
+        or (asked.retrain and (found.adapters or certificate(ws, asked).exists()))
     ):
         what = f"'{asked.documents[0]}'" if asked.documents else "these words"
         raise DataError(
@@ -130,6 +136,32 @@ def plan(ws: Workspace, asked: Request) -> Plan:
             "name documents by the paths they are cited by: `rung index --list` shows versions, `--at VERSION` the paths of one",
         )
     return whole
+
+
+def _fetch_adapters(ws: Workspace) -> None:
+    """Adapters that labels stand on may be in the storage alone, and only what is at hand tells what it learned from."""
+    for label in {one.label for one in moves(catalogue(ws))} if ws.config.serve.adapters else ():
+        with suppress(DataError):  # it is nowhere, or was changed: nothing can serve it
+            labels.folder_of(ws, label)
+
+
+def traced(ws: Workspace, sought: Sought, documents: Mapping[str, str], ids: Sequence[str] = (), also: Sequence[str] = ()) -> Plan:
+    """What is found at once: sources, rows, and what learned from these documents, from rows with these `ids`, or is named in `also`."""
+    rows = tuple(one for path in rows_of(ws) if (one := rows_with(path, sought)).rows)
+    row_ids = tuple(sorted({*ids, *(case.id for case in (w.examples(ws) if rows else ()) if sought.named_in(asdict(case)))}))
+    adapters = tuple(one.name for one in finished(labels.adapters_home(ws)) if one.name in also or _learned(one, documents, row_ids))
+    return Plan(
+        dict(documents),
+        tuple(path for path in documents if lies(ws, path)),
+        rows,
+        row_ids,
+        (),
+        (),
+        adapters,
+        tuple(one.folder for one in exports(catalogue(ws)) if one.adapter in adapters),
+        specialists(ws, documents, row_ids),
+        (),
+    )
 
 
 def held(ws: Workspace) -> Knowledge | None:
@@ -161,10 +193,24 @@ def states(knowledge: Knowledge | None) -> list[tuple[str, str, str]]:
     return [(path, digest, "".join(texts)) for (path, digest), texts in found.items()]
 
 
+def versions(knowledge: Knowledge) -> set[tuple[str, str]]:
+    """Path and hash of each document of the present and of every earlier state."""
+    from rung.knowledge import knowledge as k
+
+    return {
+        (path, held.hash) for moment in k.history(knowledge) for path, held in k.reopened(knowledge, moment.version).state.documents.items()
+    }
+
+
 def lies(ws: Workspace, path: str) -> Path | None:
     """The file a document came from, where it is a file here and still lies there."""
-    from rung.sources import FolderSource
+    from rung.knowledge.origins.push import Push
+    from rung.sources import FolderSource, PushSource
 
+    for one in ws.config.knowledge.sources:
+        if isinstance(one, PushSource) and path.startswith(f"{one.name}/"):
+            kept = Push(ws.folder / one.path / one.name).file(path.removeprefix(f"{one.name}/"))
+            return kept if kept.is_file() else None
     folders = [one for one in ws.config.knowledge.sources if isinstance(one, FolderSource)]
     roots = {"": ws.config.knowledge.default_folder} | {one.name: one.path for one in folders}
     for name, root in roots.items():
@@ -230,16 +276,18 @@ def read_plan(path: Path) -> Plan | None:
         return None
     told: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
     rows = tuple(Rows(one["file"], tuple((number, digest) for number, digest in one["rows"])) for one in told["rows"])
-    listed = {key: tuple(value) for key, value in told.items() if isinstance(value, list) and key != "rows"}
-    return Plan(documents=told["documents"], rows=rows, specialists=told["specialists"], **listed)
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+    return Plan(**{**values, "rows": rows})
 
 
 def _joined(before: Plan, now: Plan) -> Plan:
     """What an interrupted request had found and what is found now, each thing once."""
     both: dict[str, Any] = {
         name: tuple(dict.fromkeys((*getattr(before, name), *getattr(now, name))))
-        for name in ("row_ids", "runs", "logs", "adapters", "exports", "probes")
+        for name in ("row_ids", "runs", "logs", "adapters", "exports", "probes", "hashes")
     }
     files = {one.file for one in before.rows}
     documents, rows = {**now.documents, **before.documents}, (*before.rows, *(one for one in now.rows if one.file not in files))
-    return Plan(documents=documents, sources=now.sources, rows=rows, specialists={**now.specialists, **before.specialists}, **both)
+    return replace(
+        before, documents=documents, sources=now.sources, rows=rows, specialists={**now.specialists, **before.specialists}, **both
+    )

@@ -163,17 +163,19 @@ def located(ws: Workspace, spec: str) -> str:
     return f"{kind}:{near}" if near.is_dir() else spec
 
 
-def places(ws: Workspace) -> list[Place]:
+def places(ws: Workspace, *, lacking: bool = False) -> list[Place]:
     """Where the project's documents come from: its folder under their own paths, then each source under its name.
 
-    The project's own files are kept apart, wherever they lie: a held-out answer must not be found by search.
+    The project's own files are kept apart, wherever they lie: a held-out answer must not be found by search. Places in its
+    folder that are not there, or hold nothing, are left out where this copy may be `lacking` them.
     """
     from hashlib import sha256
 
     from rung.knowledge.gather import Place
     from rung.knowledge.origins import open_origin
     from rung.knowledge.read import VERSION
-    from rung.sources import FolderSource, RowsSource
+    from rung.sources import FolderSource, RowsSource, Source
+    from rung.workspace.sharing import bare, is_own
 
     settings, found = ws.config.knowledge, []
     ocr = settings.ocr_languages
@@ -182,11 +184,15 @@ def places(ws: Workspace) -> list[Place]:
 
         check(ocr)
     version = f"{VERSION} ocr={ocr}" if ocr else VERSION
-    if settings.default_folder:
-        source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
+
+    def missing(one: Source) -> bool:
+        return lacking and is_own(ws, one) and bare(ws, one)
+
+    source = FolderSource(kind="folder", name="folder", path=settings.default_folder)
+    if settings.default_folder and not missing(source):
         origin = open_origin(source, ws.folder, ws.home, ocr)
         found.append(Place("", origin, f"{version} {settings.default_folder}", apart=own_files(ws, source.path)))
-    for one in settings.sources:
+    for one in (one for one in settings.sources if not missing(one)):
         if isinstance(one, RowsSource) and (ws.folder / one.path).name in own_files(ws, str(Path(one.path).parent)):
             raise ConfigError(f"the source '{one.name}' is a file of the project itself", "its questions and answers are no documents")
         told = sha256(f"{version} {one.model_dump_json(exclude={'every'})}".encode()).hexdigest()[:16]
@@ -216,16 +222,28 @@ def cluster(ws: Workspace, address: str) -> AbstractContextManager[Cluster]:
 
 
 def sync_knowledge(
-    ws: Workspace, progress: Progress = silent, *, fresh: bool = False, ray: str = ""
+    ws: Workspace,
+    progress: Progress = silent,
+    *,
+    fresh: bool = False,
+    ray: str = "",
+    allow_empty: bool = False,
+    take_over: bool = False,
 ) -> tuple[Knowledge, SyncReport] | None:
     """Read what changed and bring the index up to date, and what changed; None where the project has no documents.
 
     `ray` is the address of a cluster that does the work. Unless `fresh`, a source is not asked again within the seconds
-    that it names as `every`. The knowledge is what the workspace's user may see of it, and what meets the conditions. An
-    earlier version is opened as it was, and nothing changes.
+    that it names as `every`; unless `allow_empty`, NoDocuments where the project's own folder holds nothing: its disk may be
+    away. The knowledge is what the workspace's user may see of it, and what meets the conditions. An earlier version is opened
+    as it was, and nothing changes. What another copy of the project was asked to forget goes first. What other copies brought
+    into a shared index stays, unless this one is to `take_over`.
     """
     from rung.knowledge.knowledge import SyncReport, narrowed, reopened
 
+    if ws.config.serve.store.startswith("postgres:"):
+        from rung.workspace.catching_up import bar, catch_up
+
+        catch_up(ws, progress) if fresh else bar(ws)
     if not ws.config.knowledge.default_folder and not ws.config.knowledge.sources:
         return None
     with cluster(ws, ray) if ray else nullcontext() as machines:  # before the index is opened: LanceDB minds being forked
@@ -234,25 +252,40 @@ def sync_knowledge(
             knowledge = reopened(knowledge, ws.at)
             report = SyncReport(unchanged=len(knowledge.state.documents))
         else:
-            report = _synced(ws, knowledge, progress, machines, fresh=fresh)
+            report = _synced(ws, knowledge, progress, machines, fresh=fresh, allow_empty=allow_empty, take_over=take_over)
     view = shown(ws, knowledge, ws.user)
     return narrowed(view, *ws.where) if ws.where else view, report
 
 
-def _synced(ws: Workspace, knowledge: Knowledge, progress: Progress, machines: Cluster | None, *, fresh: bool) -> SyncReport:
+def _synced(
+    ws: Workspace,
+    knowledge: Knowledge,
+    progress: Progress,
+    machines: Cluster | None,
+    *,
+    fresh: bool,
+    allow_empty: bool,
+    take_over: bool,
+) -> SyncReport:
     """Bring the knowledge up to date with all places, and measure anew how to rank where that is asked for and needed."""
     from rung.knowledge.gather import gather, read_seen, write_seen
     from rung.knowledge.knowledge import sync
+    from rung.workspace.copies import latest
     from rung.workspace.ignoring import remembered
+    from rung.workspace.sharing import brought, merging, note_brought
 
     settings, note = ws.config.knowledge, ws.home / "knowledge" / "seen.json"
-    found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws)
+    ours, asked = None if take_over else brought(ws, knowledge), latest(ws)
+    found = places(replace(ws, folder=ws.folder.absolute()) if machines else ws, lacking=ours is not None and not ours.documents)
+    found = [replace(one, may_be_empty=one.may_be_empty or (allow_empty and not one.name)) for one in found]
     before = read_seen(note)
     reader = machines.reader() if machines else None
     held_now = knowledge.state.documents
     gathered = gather(found, before, held_now, fresh=fresh, progress=lambda done, total, _: progress("read", done, total), reader=reader)
     gathered = remembered(ws.folder, gathered)
-    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), lists(ws), machines)
+    merge = merging(ws, ours, asked)
+    report = sync(knowledge, gathered.documents, (), lambda done, total, what: progress("index", done, total), lists(ws), machines, merge)
+    gathered = note_brought(ws, knowledge, gathered)
     if gathered.seen != before:
         with suppress(OSError):  # it only saves work
             write_seen(note, gathered.seen)

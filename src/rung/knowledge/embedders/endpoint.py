@@ -53,23 +53,25 @@ class Endpoint:
         return math.ceil(len(text) / 4)
 
     def _asked(self, texts: list[str]) -> list[list[float]]:
-        import httpx
+        from urllib3.exceptions import HTTPError
+
+        from rung.asking import client
 
         key = os.environ.get(self.key_env, "")
         headers = {"authorization": f"Bearer {key}"} if key else {}
-        problem = ""
+        asked, problem = client(self.url, self.timeout), ""
         for attempt in range(self.retries + 1):
             wait = self.wait * 2**attempt * (0.5 + random.random())
             try:
                 body = {"model": self.model, "input": texts}
-                reply = httpx.post(f"{self.url}/embeddings", json=body, headers=headers, timeout=self.timeout)
-            except httpx.HTTPError as error:
+                reply = asked.request("POST", f"{self.url}/embeddings", json=body, headers={**asked.headers, **headers})
+            except HTTPError as error:
                 problem = f"does not answer ({type(error).__name__})"
             else:
-                if reply.is_success:
+                if reply.status < 300:
                     return _rows(reply, len(texts), self.url)
-                problem = f"answered {reply.status_code}: {reply.text[:200]}"
-                if reply.status_code not in BUSY:
+                problem = f"answered {reply.status}: {reply.data.decode(errors='replace')[:200]}"
+                if reply.status not in BUSY:
                     break
                 wait = _asked_wait(reply.headers.get("retry-after", ""), wait)
             if attempt < self.retries:

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-import httpx
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from rung.errors import ConfigError, KnowledgeError
 from rung.knowledge.live import passage
-from rung.knowledge.origins.fetch import Fetched, Guard, Refused, Unreachable, fetch, new_client, normal, post
+from rung.knowledge.origins.fetch import Fetched, Guard, Refused, Unreachable, certificates, fetch, host_of, normal, post
 from rung.types import Json, Passage
 
 if TYPE_CHECKING:
@@ -48,14 +50,14 @@ class LiveHttp:
 
     def _answer(self, question: str) -> Fetched:
         source = self.source
-        url = normal(str(httpx.URL(source.url).copy_merge_params(filled(source.params, question))))
+        url = normal(with_params(source.url, filled(source.params, question)))
         token = os.environ.get(source.key_env, "") if source.key_env else ""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        with new_client(self.guard) as client:
-            if not source.body:
-                return fetch(client, self.guard, url, {url: headers})
-            body = json.dumps(filled(source.body, question)).encode()
-            return post(client, self.guard, url, body, {**headers, "Content-Type": "application/json"})
+        trusted = certificates(self.guard)
+        if not source.body:
+            return fetch(trusted, self.guard, url, {url: headers})
+        body = json.dumps(filled(source.body, question)).encode()
+        return post(trusted, self.guard, url, body, {**headers, "Content-Type": "application/json"})
 
     def _passage(self, number: int, item: Json) -> Passage | None:
         text, title, key = (at(item, place) if place else "" for place in (self.source.text, self.source.title, self.source.key))
@@ -77,6 +79,13 @@ def at(value: Json, place: str) -> Json:
     return value
 
 
+def with_params(url: str, params: Mapping[str, str]) -> str:
+    """The address with these parameters, in the place of any of its own by the same names."""
+    parts = urlsplit(url)
+    own = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in params]
+    return urlunsplit(parts._replace(query=urlencode([*own, *params.items()], quote_via=quote)))
+
+
 def filled(value: Json, question: str) -> Json:
     """The same with the question in the place of every "{question}"."""
     if isinstance(value, str):
@@ -89,8 +98,8 @@ def filled(value: Json, question: str) -> Json:
 def open_live(source: HttpBeside, project: Path) -> LiveHttp:
     """The endpoint that the table names; nothing is asked yet. ConfigError for an address that is none, or without its token."""
     try:
-        host = httpx.URL(source.url).host
-    except httpx.InvalidURL:
+        host = host_of(parse_url(source.url))
+    except LocationParseError:
         host = ""
     if not host or not source.url.startswith(("http://", "https://")):
         raise ConfigError(f"the url of the live source '{source.name}' is no address", "for example https://search.example.org/api")

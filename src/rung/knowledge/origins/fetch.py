@@ -15,10 +15,16 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-import httpx
+import urllib3
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.util import Url, parse_url
+
+from rung.asking import why
 
 REDIRECTS = 5
 AGENT = "rung"
+_SENT = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+_PIECE = 1 << 16  # bytes, unpacked, that are read at once
 _PORTS = {"http": 80, "https": 443}
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # NAT64: an IPv4 address stands in the last 32 bits
 
@@ -55,14 +61,15 @@ class Guard:
     def allows(self, url: str) -> bool:
         """Whether the address has a host of the list and is HTTP without a password in it."""
         try:
-            asked = httpx.URL(url)
-        except httpx.InvalidURL:
+            asked, hosts = parse_url(url), [_ascii(host.lower()) for host in self.hosts]
+        except (LocationParseError, UnicodeError):
             return False
-        return asked.scheme in _PORTS and not asked.userinfo and any(fnmatchcase(asked.host, host.lower()) for host in self.hosts)
+        host = host_of(asked)
+        return asked.scheme in _PORTS and not asked.auth and any(fnmatchcase(host, one) for one in hosts)
 
 
 def fetch(
-    client: httpx.Client,
+    trusted: ssl.SSLContext,
     guard: Guard,
     url: str,
     known: Mapping[str, Mapping[str, str]] | None = None,
@@ -76,72 +83,90 @@ def fetch(
     for _ in range(REDIRECTS + 1):
         url = normal(url)
         check(url)
-        answer = _once(client, guard, url, (known or {}).get(url, {}))
+        answer = _once(trusted, guard, url, (known or {}).get(url, {}))
         if answer.status not in (301, 302, 303, 307, 308) or "location" not in answer.headers:
             return answer
         url = urljoin(url, answer.headers["location"])
     raise Unreachable(f"redirects more than {REDIRECTS} times")
 
 
-def new_client(guard: Guard) -> httpx.Client:
-    """A client for `fetch`; the caller closes it."""
+def certificates(guard: Guard) -> ssl.SSLContext:
+    """What `fetch` and `post` trust."""
     trusted = ssl.create_default_context()
     if guard.ca_file:
         trusted.load_verify_locations(guard.ca_file)
-    # No connection is kept: it would be found again by its address, under whose certificate another name must not be asked.
-    limits = httpx.Limits(max_keepalive_connections=0)
-    headers = {"User-Agent": AGENT, "Accept": "*/*"}
-    return httpx.Client(verify=trusted, follow_redirects=False, trust_env=False, timeout=guard.timeout, headers=headers, limits=limits)
+    return trusted
+
+
+def host_of(asked: Url) -> str:
+    """The host of an address as it is looked up, without the brackets of IPv6; "" where there is none."""
+    return (asked.host or "").removeprefix("[").removesuffix("]")
 
 
 def normal(url: str) -> str:
     """The address without fragment and default port, with host in lower case and at least the path /. Refused if malformed."""
     try:
         parts = urlsplit(url.strip())
-        port = parts.port
+        port, host = parts.port, _ascii((parts.hostname or "").lower())
     except ValueError:
         raise Refused("is no address") from None
-    host = (parts.hostname or "").lower()
     host = f"[{host}]" if ":" in host else host
     place = host if port is None or port == _PORTS.get(parts.scheme) else f"{host}:{port}"
     user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     return urlunsplit((parts.scheme, user + place, parts.path or "/", parts.query, ""))
 
 
-def post(client: httpx.Client, guard: Guard, url: str, body: bytes, headers: Mapping[str, str]) -> Fetched:
+def _ascii(host: str) -> str:
+    """A name as name servers know it. UnicodeError, a ValueError, for one that can't be."""
+    return host if host.isascii() else host.encode("idna").decode("ascii")
+
+
+def post(trusted: ssl.SSLContext, guard: Guard, url: str, body: bytes, headers: Mapping[str, str]) -> Fetched:
     """Send a body to an address; a redirect is an answer like any other. Raises Refused and Unreachable."""
-    return _once(client, guard, normal(url), headers, body)
+    return _once(trusted, guard, normal(url), headers, body)
 
 
-def _once(client: httpx.Client, guard: Guard, url: str, headers: Mapping[str, str], content: bytes | None = None) -> Fetched:
+def _once(trusted: ssl.SSLContext, guard: Guard, url: str, headers: Mapping[str, str], content: bytes | None = None) -> Fetched:
     if not guard.allows(url):
         raise Refused("is not on an allowed host")
-    asked = httpx.URL(url)
-    host, port = asked.raw_host.decode("ascii"), asked.port or _PORTS[asked.scheme]
+    asked = parse_url(url)
+    host, port = host_of(asked), asked.port or _PORTS[asked.scheme or ""]
     address = resolved(host, port, guard.allow_private)
-    request = client.build_request(
-        "GET" if content is None else "POST",
-        asked.copy_with(host=address),
-        content=content,
-        headers={**headers, "Host": asked.netloc.decode("ascii")},
-        extensions={"sni_hostname": host},  # the certificate must be the name's, not the address's
-    )
     try:
-        answer = client.send(request, stream=True)
-        try:
-            return Fetched(url, answer.status_code, dict(answer.headers), _body(answer, guard))
-        finally:
-            answer.close()
-            client.cookies.clear()  # they would be sent to whatever else has this address
-    except httpx.HTTPError as error:
-        raise Unreachable(f"did not answer ({str(error) or type(error).__name__})") from None
+        # No connection is kept: it would be found again by its address, under whose certificate another name must not be asked.
+        with _pool(trusted, asked.scheme == "https", address, port, host) as pool:
+            sent = {**_SENT, **headers, "Host": asked.netloc or ""}
+            answer = pool.urlopen(
+                "GET" if content is None else "POST",
+                asked.request_uri,
+                content,
+                sent,
+                False,
+                False,
+                timeout=guard.timeout,
+                preload_content=False,
+            )
+            try:
+                told = {name.lower(): value for name, value in answer.headers.items()}
+                return Fetched(url, answer.status, told, _body(answer, guard))
+            finally:
+                answer.close()
+    except HTTPError as error:
+        raise Unreachable(f"did not answer ({why(error)})") from None
 
 
-def _body(answer: httpx.Response, guard: Guard) -> bytes:
+def _pool(trusted: ssl.SSLContext, safe: bool, address: str, port: int, host: str) -> urllib3.HTTPConnectionPool:
+    """Connections to an address; the certificate must be the name's, not the address's."""
+    if safe:
+        return urllib3.HTTPSConnectionPool(address, port, ssl_context=trusted, server_hostname=host)
+    return urllib3.HTTPConnectionPool(address, port)
+
+
+def _body(answer: urllib3.BaseHTTPResponse, guard: Guard) -> bytes:
     until, body = time.monotonic() + 5 * guard.timeout, bytearray()
-    if answer.status_code != 200:
+    if answer.status != 200:
         return b""
-    for piece in answer.iter_bytes():
+    for piece in answer.stream(_PIECE, decode_content=True):
         body += piece
         if len(body) > guard.largest:
             raise Refused(f"is larger than {guard.largest / (1 << 20):,.0f} MB")

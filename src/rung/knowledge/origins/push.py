@@ -94,7 +94,7 @@ class Push:
     def get(self, path: str) -> Pushed | None:
         """What is kept under the path; None where nothing is."""
         try:
-            return _read(self._file(path))
+            return _read(self.file(path))
         except FileNotFoundError:
             return None
 
@@ -107,7 +107,7 @@ class Push:
             if (known := self.get(pushed.path)) and known.version == pushed.version:
                 return False
             self.folder.mkdir(parents=True, exist_ok=True)
-            replace_file(self._file(pushed.path), pushed.written())
+            replace_file(self.file(pushed.path), pushed.written())
             _settle(self.folder)
             return True
 
@@ -115,13 +115,14 @@ class Push:
         """Keep it no longer, durably; False where it wasn't kept."""
         with self.lock:
             try:
-                self._file(path).unlink()
+                self.file(path).unlink()
             except FileNotFoundError:
                 return False
             _settle(self.folder)
             return True
 
-    def _file(self, path: str) -> Path:
+    def file(self, path: str) -> Path:
+        """Where the document of this path is kept."""
         return self.folder / (hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:32] + ENDING)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import ssl
 import time
 from codecs import BOM_UTF8
 from collections import deque
@@ -18,12 +19,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 
-import httpx
-
 from rung.errors import ConfigError, KnowledgeError
 from rung.knowledge.origins import Entry, wanted
 from rung.knowledge.origins.crawl import links, rules, says, sitemap
-from rung.knowledge.origins.fetch import AGENT, Fetched, Guard, Refused, Unreachable, fetch, new_client, normal
+from rung.knowledge.origins.fetch import AGENT, Fetched, Guard, Refused, Unreachable, certificates, fetch, normal
 from rung.knowledge.read import read_document
 from rung.knowledge.reading import Unreadable
 from rung.knowledge.replace import replace_file
@@ -76,9 +75,9 @@ class Web:
         self.pages.clear()
         self.robots.clear()
         self.cache.mkdir(parents=True, exist_ok=True)
-        with new_client(self.guard) as client:
-            start = [(url, 0) for url in dict.fromkeys((*self.source.pages, *self._listed(client)))]
-            yield from self._crawl(client, start)
+        trusted = certificates(self.guard)
+        start = [(url, 0) for url in dict.fromkeys((*self.source.pages, *self._listed(trusted)))]
+        yield from self._crawl(trusted, start)
         kept = {_name(page.url) for page in self.pages.values()}
         for path in self.cache.iterdir():
             if path.stem not in kept:
@@ -96,7 +95,7 @@ class Web:
         digest = hashlib.sha256(raw).hexdigest()
         return replace(document, path=path, title=title, hash=digest, meta={**meta, **document.meta, "url": page.url})
 
-    def _crawl(self, client: httpx.Client, start: list[tuple[str, int]]) -> Iterator[Entry]:
+    def _crawl(self, trusted: ssl.SSLContext, start: list[tuple[str, int]]) -> Iterator[Entry]:
         queue, met = deque(start), set()
         first = {url for url, _ in start[: len(self.source.pages)]}
         while queue:
@@ -109,7 +108,7 @@ class Web:
                 if len(self.pages) >= self.source.most_pages:
                     yield Entry(path_of(address), refused=f"is one page too many: most_pages = {self.source.most_pages}")
                     return
-                page, body = self._page(client, address)
+                page, body = self._page(trusted, address)
             except Refused as error:
                 yield Entry(_shown(url), refused=str(error))
                 continue
@@ -131,9 +130,9 @@ class Web:
                 self.pages[path_of(page.url)] = page
                 yield Entry(path_of(page.url), hashlib.sha256(body).hexdigest())
 
-    def _page(self, client: httpx.Client, address: str) -> tuple[Page, bytes]:
+    def _page(self, trusted: ssl.SSLContext, address: str) -> tuple[Page, bytes]:
         """A page and its body, from the cache where the server says that it is unchanged. Raises Refused and Unreachable."""
-        answer = self._ask(client, address)
+        answer = self._ask(trusted, address)
         if answer.status != 200:
             if answer.status in (404, 410):
                 raise Refused(f"is gone (the server said {answer.status})")
@@ -145,17 +144,17 @@ class Web:
         modified = answer.headers.get("last-modified", "")
         return Page(answer.url, ENDINGS[kind.strip()], charset.group(1) if charset else "", modified), answer.body
 
-    def _ask(self, client: httpx.Client, address: str) -> Fetched:
+    def _ask(self, trusted: ssl.SSLContext, address: str) -> Fetched:
         """The answer, a 304 filled in from the cache. Raises Refused, also where robots.txt forbids it, and Unreachable."""
         known = self._known(address)
 
         def check(url: str) -> None:
-            if not self._robots(client, url).can_fetch(AGENT, url):
+            if not self._robots(trusted, url).can_fetch(AGENT, url):
                 raise Refused("is forbidden by robots.txt" if url == address else "leads to a page that robots.txt forbids")
 
         check(address)
         self._wait(address)
-        answer = fetch(client, self.guard, address, {address: known}, check)
+        answer = fetch(trusted, self.guard, address, {address: known}, check)
         if answer.status == 304 and known:
             told = json.loads(self._kept(address).with_suffix(".json").read_text(encoding="utf-8"))
             return Fetched(address, 200, told, self._kept(address).read_bytes())
@@ -175,7 +174,7 @@ class Web:
         except (OSError, ValueError, AttributeError):
             return {}
 
-    def _listed(self, client: httpx.Client) -> list[str]:
+    def _listed(self, trusted: ssl.SSLContext) -> list[str]:
         """The pages of all sitemaps. KnowledgeError where one can't be had."""
         found: list[str] = []
         queue, met = deque(self.source.sitemaps), set[str]()
@@ -186,7 +185,7 @@ class Web:
             met.add(url)
             try:
                 self._wait(url)
-                answer = fetch(client, self.guard, url)
+                answer = fetch(trusted, self.guard, url)
                 if answer.status != 200:
                     raise Unreachable(f"can't be had (the server said {answer.status})")
                 pages, more = sitemap(answer.body, self.guard.largest)
@@ -196,12 +195,12 @@ class Web:
             queue.extend(more)
         return found
 
-    def _robots(self, client: httpx.Client, address: str) -> RobotFileParser:
+    def _robots(self, trusted: ssl.SSLContext, address: str) -> RobotFileParser:
         parts = urlsplit(address)
         place = f"{parts.scheme}://{parts.netloc}"
         if place not in self.robots:
             try:
-                answer = fetch(client, self.guard, f"{place}/robots.txt")
+                answer = fetch(trusted, self.guard, f"{place}/robots.txt")
                 self.robots[place] = rules(answer.status, answer.body.decode("utf-8", errors="replace"))
             except Unreachable:
                 self.robots[place] = rules(503, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,6 +50,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+STATIC = Mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -61,28 +62,49 @@ HEADERS = {
 }
 
 
-def application(at: Desk) -> Starlette:
-    """The pages of a project. Whoever starts the server is told on stderr how to set the first password."""
-    templates = Jinja2Templates(HERE / "templates")
-    templates.env.filters.update(shown.FILTERS)
-    templates.env.globals.update(shown.GLOBALS)
-    room = Room(at, templates)
+def application(at: Desk, name: str, house: list[Room]) -> Starlette:
+    """The pages of a project, whose room is put into the house. Whoever starts the server is told how to set the first password."""
+    templates = pages()
+    room = Room(at, templates, name, house)
     templates.env.globals["steps_of"] = lambda job: job_output.steps(room.home, job.id)
     templates.env.globals["log_of"] = lambda job: job_output.printed(room.home, job.id, most=2000)
     if people.setup_code(room.store, room.home):
-        print(f"studio: set the first password at /setup; the code is in {room.home / people.SETUP}", file=sys.stderr, flush=True)
+        file = room.home / people.SETUP
+        print(f"studio: set the first password at {room.root}/setup; the code is in {file}", file=sys.stderr, flush=True)
+    made = with_headers([STATIC, *(one for page in PAGES for one in page.routes(room))], templates, room.root)
+    house.append(room)
     jobs.follow(room.folder)
-    routes = [Mount("/static", StaticFiles(directory=HERE / "static"), name="static")]
-    handlers: Mapping[Any, Any] = {HTTPException: _nowhere, Exception: _fault}
-    app = Starlette(routes=[*routes, *(one for page in PAGES for one in page.routes(room))], exception_handlers=handlers)
-    app.add_middleware(_Headers)
-    return app
+    return made
 
 
-async def _nowhere(request: Request, error: Exception) -> Response:
-    """Paths that there are not, in the API's form: the studio stands behind it, and clients of the API come here too."""
-    assert isinstance(error, HTTPException)
-    return refusals.response(Refusal(error.status_code, str(error.detail), "not_found" if error.status_code == 404 else ""))
+def pages() -> Jinja2Templates:
+    """The templates, with how values are shown."""
+    templates = Jinja2Templates(HERE / "templates")
+    templates.env.filters.update(shown.FILTERS)
+    templates.env.globals.update(shown.GLOBALS)
+    return templates
+
+
+def with_headers(routes: Sequence[BaseRoute], templates: Jinja2Templates, root: str = "") -> Starlette:
+    """An application of these pages, with the headers that keep others out."""
+    handlers: Mapping[Any, Any] = {HTTPException: nowhere(templates, root), Exception: _fault}
+    made = Starlette(routes=list(routes), exception_handlers=handlers)
+    made.add_middleware(_Headers)
+    return made
+
+
+def nowhere(templates: Jinja2Templates, root: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Tells of paths that there are not: a page for browsers, and the API's form for its clients, whose paths end here, too."""
+
+    async def told(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = "not_found" if error.status_code == 404 else ""
+        if "text/html" not in request.headers.get("accept", ""):
+            return refusals.response(Refusal(error.status_code, str(error.detail), code))
+        message = "There is no such page" if code else str(error.detail)
+        return templates.TemplateResponse(request, "nowhere.html", {"root": root, "message": message, "hint": ""}, error.status_code)
+
+    return told
 
 
 async def _fault(request: Request, error: Exception) -> Response:
@@ -97,11 +119,13 @@ class _Headers:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        static = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/static/")
+        all_headers = HEADERS | ({"cache-control": "max-age=3600"} if static else {})
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                static: dict[str, Any] = {"cache-control": "max-age=3600"} if scope["path"].startswith("/static/") else {}
-                for name, value in (HEADERS | static).items():
+                for name, value in all_headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

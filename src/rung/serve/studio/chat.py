@@ -85,7 +85,7 @@ async def _lines(ask: Ask, asked: Question, pieces: AsyncGenerator[Piece, None])
 def answered(ask: Ask, asked: Question, answer: Answer) -> str:
     """An answer as a part of a page."""
     template = ask.room.templates.get_template("answer.html")
-    who = {"person": ask.person, "editor": ask.person.may("editor")}
+    who = {"person": ask.person, "editor": ask.person.may("editor"), "root": ask.room.root}
     return template.render(parts=parts(answer), about=told.beside(answer), answer=answer, link=link, asked=asked, **who)
 
 
@@ -103,11 +103,11 @@ def parts(answer: Answer) -> list[dict[str, Any]]:
 
 
 def cited(citation: Citation) -> str:
-    """The address of the span that a citation stands on."""
+    """The address of the span that a citation stands on, within the project."""
     start, end = citation.quote or (citation.start, citation.end)
     return link(citation.document, start, end)
 
 
 def link(document: str, start: int, end: int) -> str:
-    """The address of a span of a document."""
+    """The address of a span of a document, within the project."""
     return "/documents/view?" + urlencode({"path": document, "start": start, "end": end}) + "#quote"

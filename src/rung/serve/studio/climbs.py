@@ -32,8 +32,10 @@ def routes(room: Room) -> list[Route]:
         return ask.page("climb.html", done=done, rungs=rungs, chosen=chosen, bar=ws.config.project.bar, now=ask.latest("climb"))
 
     def start(ask: Ask) -> Response:
-        names = ask.texts("rung")
+        names, project = ask.texts("rung"), room.ws().config.project
         check_rungs(names)
+        if set(names) == set(project.rungs or rungs_of(project.task)):
+            names = []  # the whole climb, and not one of rungs that were named for once
         words = ["climb", str(room.folder), *(word for name in names for word in ("--rung", name)), "--json"]
         return ask.start(words, "heavy")
 

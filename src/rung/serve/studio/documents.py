@@ -33,8 +33,9 @@ def routes(room: Room) -> list[Route]:
         wanted = ask.text("q").casefold()
         shown = [row for row in found if wanted in f"{row[0]} {row[1]}".casefold()]
         _, report = ask.told("index")
-        told = {"documents": shown[:500], "count": len(shown), "report": report, "q": ask.text("q"), "endings": ",".join(READERS)}
-        return ask.page("documents.html", **told, now=ask.latest("index"), folder=room.ws().config.knowledge.default_folder)
+        told = {"documents": shown[:500], "count": len(shown), "held": len(found), "report": report, "q": ask.text("q")}
+        told |= {"endings": ",".join(READERS), "folder": room.ws().config.knowledge.default_folder}
+        return ask.page("documents.html", **told, now=ask.latest("index"))
 
     def upload(ask: Ask) -> Response:
         ws = room.ws()
@@ -54,11 +55,9 @@ def routes(room: Room) -> list[Route]:
         file = _own(room.ws(), path) if knowledge.shows(path) else None
         if file is None:
             raise DataError(f"'{path[:200]}' is no file of the project's folder", "take it out of the source that it comes from")
-        if len(room.at.offers.open().knowledge[0].state.documents) < 2:
-            raise DataError("this is the last document, and a search needs one", "upload others first")
         file.unlink(missing_ok=True)
         note(room.store, "document", ask.person.name, {"deleted": path})
-        return ask.start(("index", str(room.folder), "--json"), "light", "/documents")
+        return ask.start(("index", str(room.folder), "--allow-empty", "--json"), "light", "/documents")
 
     def view(ask: Ask) -> Response:
         knowledge, path = _knowledge(ask), ask.text("path")

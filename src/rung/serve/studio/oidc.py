@@ -1,7 +1,8 @@
 """Logging in by an OpenID Connect provider: authorization code with PKCE, state and nonce, and an ID token whose signature is checked.
 
 It refuses a provider without TLS that is not this machine, tokens that are not signed with a key of the provider's, and people
-whom the configuration gives no role. Source: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3; RFC 7636; RFC 9207.
+whom the configuration gives no role. Source: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3, and RP-Initiated Logout 1.0;
+RFC 7636; RFC 9207.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import httpx
+from urllib3.exceptions import HTTPError
 
+from rung.asking import account, client, why
 from rung.errors import ConfigError, DataError, MissingExtra, RungError
 from rung.sections import OidcConfig
 from rung.serve.studio.people import ROLES
@@ -52,6 +54,8 @@ class Known:
 
     name: str
     role: Role
+    groups: tuple[str, ...] = ()
+    token: str = field(default="", repr=False, compare=False)  # the ID token itself
 
 
 @dataclass
@@ -76,6 +80,22 @@ class Provider:
                     _safe(str(told.get(name, "")))
                 self.told, self.at = told, time.monotonic()
             return self.told
+
+    @property
+    def host(self) -> str:
+        """Where it is, for people."""
+        return urlsplit(self.config.issuer).hostname or ""
+
+    def leaving(self, token: str, back: str) -> str:
+        """Where a browser ends its session at the provider, which sends it `back`; "" for nowhere."""
+        try:
+            to = str(self.metadata().get("end_session_endpoint") or "")
+            if to:
+                _safe(to)
+        except RungError:
+            return ""  # the session here ends all the same
+        asked = {"id_token_hint": token, "client_id": self.config.client_id, "post_logout_redirect_uri": back}
+        return to and f"{to}{'&' if urlsplit(to).query else '?'}{urlencode(asked)}"
 
     def key(self, kid: str | None, algorithm: str) -> Any:
         """The provider's key that a token names; fetched again where it is new. DataError where there is none."""
@@ -145,7 +165,7 @@ def answered(one: Provider, login: Begun | None, back: str, query: Mapping[str, 
     if query.get("iss", one.config.issuer) != one.config.issuer:
         raise DataError("another provider answered", "log in again")
     token = _exchanged(one, query.get("code", ""), login.verifier, back)
-    return _person(one.config, _claims(one, token, login.nonce))
+    return replace(_person(one.config, _claims(one, token, login.nonce)), token=token)
 
 
 def _exchanged(one: Provider, code: str, verifier: str, back: str) -> str:
@@ -163,12 +183,13 @@ def _exchanged(one: Provider, code: str, verifier: str, back: str) -> str:
     if secret and not basic:
         form["client_secret"] = secret
     try:
-        reply = httpx.post(told["token_endpoint"], data=form, auth=(config.client_id, secret) if secret and basic else None, timeout=WAIT)
-        token = reply.json().get("id_token") if reply.status_code == 200 else None
-    except (httpx.HTTPError, ValueError, AttributeError) as error:
+        url, headers = told["token_endpoint"], account(f"{config.client_id}:{secret}" if secret and basic else "")
+        reply = client(url, WAIT).request("POST", url, fields=form, encode_multipart=False, headers=headers)
+        token = reply.json().get("id_token") if reply.status == 200 else None
+    except (HTTPError, ValueError, AttributeError) as error:
         raise _away(told["token_endpoint"], error) from None
     if not isinstance(token, str):
-        raise DataError(f"the provider gave no ID token ({reply.status_code})", "log in again; if it stays so, check client_id and secret")
+        raise DataError(f"the provider gave no ID token ({reply.status})", "log in again; if it stays so, check client_id and secret")
     return token
 
 
@@ -194,21 +215,27 @@ def _claims(one: Provider, token: str, nonce: str) -> dict[str, Any]:
 
 
 def _person(config: OidcConfig, claims: Mapping[str, Any]) -> Known:
-    """Name and role. DataError for a name that is missing or not confirmed, and for somebody without a role."""
+    """Name, role and groups. DataError for a name that is missing or not confirmed, and for somebody without a role."""
     name = claims.get(config.name_claim)
     if not isinstance(name, str) or not name.strip() or len(name) > 100 or not name.isprintable():
         raise DataError(f"the provider tells no '{config.name_claim}' of you", "set name_claim under [serve.oidc] to a claim that it tells")
     if config.name_claim == "email" and claims.get("email_verified") is not True:
         raise DataError("the provider has not confirmed your e-mail address", "confirm it there")
-    value: Any = claims
-    for part in [config.roles_claim] if config.roles_claim in claims else config.roles_claim.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    held = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    roles = [config.roles[one] for one in held if isinstance(one, str) and one in config.roles]
+    roles = [config.roles[one] for one in _values(claims, config.roles_claim) if one in config.roles]
     role = max(roles, key=ROLES.index) if roles else config.default_role
     if not role:
         raise DataError(f"nothing that the provider tells of '{name}' gives a role here", "an admin sets roles under [serve.oidc]")
-    return Known(name.strip(), role)
+    groups = _values(claims, config.groups_claim)
+    return Known(name.strip(), role, tuple(sorted({config.groups.get(one, "") if config.groups else one for one in groups} - {""})))
+
+
+def _values(claims: Mapping[str, Any], name: str) -> list[str]:
+    """The texts of a claim; dots reach inside."""
+    value: Any = claims
+    for part in [name] if name in claims else name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    held = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return [one for one in held if isinstance(one, str)]
 
 
 def _named(keys: list[dict[str, Any]], kid: str | None) -> list[dict[str, Any]]:
@@ -218,8 +245,11 @@ def _named(keys: list[dict[str, Any]], kid: str | None) -> list[dict[str, Any]]:
 
 def _fetched(url: str) -> dict[str, Any]:
     try:
-        told = httpx.get(url, timeout=WAIT, follow_redirects=False).raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
+        reply = client(url, WAIT).request("GET", url)
+        if reply.status != 200:
+            raise ValueError(f"it said {reply.status}")
+        told = reply.json()
+    except (HTTPError, ValueError) as error:
         raise _away(url, error) from None
     if not isinstance(told, dict):
         raise _away(url, ValueError("no JSON object"))
@@ -227,7 +257,7 @@ def _fetched(url: str) -> dict[str, Any]:
 
 
 def _away(url: str, error: Exception) -> RungError:
-    return RungError(f"the login provider can't be used: {url}: {error}"[:300], "try again; whoever has a password here can use that")
+    return RungError(f"the login provider can't be used: {url}: {why(error)}"[:300], "try again; whoever has a password here can use that")
 
 
 def _safe(url: str) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import json
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
 
@@ -32,6 +34,8 @@ class Person:
     role: Role
     csrf: str
     local: bool = True  # known by a password here, not by an OIDC provider
+    groups: tuple[str, ...] = ()  # what the provider puts them in, beside those of rung.toml
+    token: str = field(default="", repr=False)  # the provider's ID token, by which it knows whom to log out
 
     def may(self, role: Role) -> bool:
         """Whether their role is this one or more."""
@@ -40,7 +44,7 @@ class Person:
     @property
     def key(self) -> Key:
         """How the API's side of the house knows them: nothing but their name, their documents and their role."""
-        return Key("", self.name, user=self.name, role=self.role)
+        return Key("", self.name, user=self.name, groups=self.groups, role=self.role)
 
 
 def hashed(password: str, salt: bytes = b"") -> str:
@@ -86,8 +90,11 @@ def everybody(store: Store) -> list[tuple[str, str]]:
     return [(name, role) for name, role in store.read("SELECT name, role FROM people ORDER BY name")]
 
 
-def checked(store: Store, name: str, password: str, address: str = "") -> Role | None:
-    """Their role, where the password is right. DataError after too many failures; a name that is not known takes as long."""
+def checked(store: Store, name: str, password: str, address: str = "", *, strangers: bool = True) -> Role | None:
+    """Their role, where the password is right. DataError after too many failures; a name that is not known takes as long.
+
+    `strangers`: whether a name that is not known here has failed, too; not where somebody has shown elsewhere who they are.
+    """
     since, place = time.time() - WINDOW, _network(address)
     failed = "SELECT count(*) FROM failed_logins WHERE at > ? AND "
     if store.read(failed + "name = ?", (since, name[:100]))[0][0] >= TRIES:
@@ -105,8 +112,15 @@ def checked(store: Store, name: str, password: str, address: str = "") -> Role |
         run("DELETE FROM failed_logins WHERE at <= ?", (since,))
         run("INSERT INTO failed_logins (name, at, address) VALUES (?, ?, ?)", (name[:100], time.time(), place))
 
-    store.write(note)
+    if rows or strangers:
+        store.write(note)
     return None
+
+
+def bring(store: Store, name: str, to: Store) -> None:
+    """Make somebody with a password here an admin with the same password there, where nobody has one yet."""
+    ((told,),) = store.read("SELECT hash FROM people WHERE name = ?", (name,))
+    to.write(lambda run: run("INSERT INTO people (name, role, hash) VALUES (?, 'admin', ?)", (name, told)))
 
 
 def _network(address: str) -> str:
@@ -118,29 +132,34 @@ def _network(address: str) -> str:
     return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
-def begin(store: Store, name: str, role: Role, *, local: bool = True) -> str:
-    """A new session's token; only its hash is kept."""
-    token, now = secrets.token_urlsafe(32), time.time()
+def begin(store: Store, name: str, role: Role, *, local: bool = True, groups: Sequence[str] = (), token: str = "") -> str:
+    """A new session's secret; only its hash is kept. `groups` and `token` are what a provider told."""
+    secret, now = secrets.token_urlsafe(32), time.time()
+    told = json.dumps({"groups": list(groups), "token": token})
 
     def work(run: Run) -> None:
         run("DELETE FROM sessions WHERE until < ?", (now,))
-        row = (_digest(token), name, role, secrets.token_urlsafe(24), int(local), now + LASTS)
-        run("INSERT INTO sessions (token, name, role, csrf, local, until) VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = (_digest(secret), name, role, secrets.token_urlsafe(24), int(local), now + LASTS, told)
+        run("INSERT INTO sessions (token, name, role, csrf, local, until, told) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     store.write(work)
-    return token
+    return secret
 
 
-def person(store: Store, token: str) -> Person | None:
+def person(store: Store, secret: str) -> Person | None:
     """Whose session it is; None where it has ended."""
-    sql = "SELECT name, role, csrf, local FROM sessions WHERE token = ? AND until > ?"
-    rows = store.read(sql, (_digest(token), time.time())) if token else []
-    return Person(rows[0][0], rows[0][1], rows[0][2], bool(rows[0][3])) if rows else None
+    sql = "SELECT name, role, csrf, local, told FROM sessions WHERE token = ? AND until > ?"
+    rows = store.read(sql, (_digest(secret), time.time())) if secret else []
+    if not rows:
+        return None
+    name, role, csrf, local, more = rows[0]
+    told = json.loads(more)
+    return Person(name, role, csrf, bool(local), tuple(told.get("groups", ())), told.get("token", ""))
 
 
-def end(store: Store, token: str) -> None:
+def end(store: Store, secret: str) -> None:
     """End a session."""
-    store.write(lambda run: run("DELETE FROM sessions WHERE token = ?", (_digest(token),)))
+    store.write(lambda run: run("DELETE FROM sessions WHERE token = ?", (_digest(secret),)))
 
 
 def setup_code(store: Store, home: Path) -> str:
@@ -157,5 +176,5 @@ def setup_code(store: Store, home: Path) -> str:
     return path.read_text(encoding="ascii")
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

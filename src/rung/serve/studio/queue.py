@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rung.serve.studio.room import Ask, Room, route
+from rung.serve.studio.room import Ask, Room, from_page, route
 from rung.workspace import job_output, jobs
 
 
@@ -27,20 +27,19 @@ def routes(room: Room) -> list[Route]:
 
     def panel(ask: Ask) -> Response:
         job = jobs.job(room.home, number(ask))
-        page = ask.page(
-            "panel.html", job=job, steps=job_output.steps(room.home, job.id), log=job_output.printed(room.home, job.id, most=2000)
-        )
+        log = job_output.printed(room.home, job.id, most=2000)
+        page = ask.page("panel.html", here=from_page(ask), job=job, steps=job_output.steps(room.home, job.id), log=log)
         if job.state in jobs.ENDED:
             page.headers["HX-Refresh"] = "true"  # the page shows what came of it
         return page
 
     def stop(ask: Ask) -> Response:
         jobs.cancel(room.home, number(ask))
-        return ask.back(_from(ask))
+        return ask.back(from_page(ask))
 
     def again(ask: Ask) -> Response:
         job = jobs.job(room.home, number(ask))
-        return ask.start(job.words, job.lane, _from(ask))
+        return ask.start(job.words, job.lane, from_page(ask))
 
     return [
         route(room, "/jobs", listed),
@@ -49,9 +48,3 @@ def routes(room: Room) -> list[Route]:
         route(room, "/jobs/{number:int}/stop", stop, ("POST",), "editor"),
         route(room, "/jobs/{number:int}/again", again, ("POST",), "editor"),
     ]
-
-
-def _from(ask: Ask) -> str:
-    """The page of ours that the button stands on."""
-    path = ask.text("from")
-    return path if path.startswith("/") and not path.startswith("//") else "/jobs"

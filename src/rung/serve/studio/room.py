@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -35,12 +36,24 @@ SMALL, LARGE = 1 << 20, 100 << 20  # bytes of a form, and of one that carries fi
 FILES = 200  # in one form
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Room:
-    """A project as the pages see it."""
+    """A project as the pages see it. `name` is "" where the server has this one alone, else it stands at /p/NAME."""
 
     at: Desk
     templates: Jinja2Templates
+    name: str = ""
+    house: list[Room] = field(default_factory=list, repr=False)  # all rooms of the server, this one among them
+
+    @property
+    def root(self) -> str:
+        """What stands before every path of the project."""
+        return f"/p/{quote(self.name, safe='')}" if self.name else ""
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie; each project has its own, as it has its own people."""
+        return f"{COOKIE}_{quote(self.name, safe='')}" if self.name else COOKIE
 
     @property
     def folder(self) -> Path:
@@ -61,6 +74,10 @@ class Room:
         """The project, read afresh."""
         return open_workspace(self.folder)
 
+    def person(self, request: Request) -> Person | None:
+        """Who asks; None where their session has ended, or never was."""
+        return people.person(self.store, request.cookies.get(self.cookie, ""))
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -80,16 +97,19 @@ class Ask:
         """All values of a field, such as ticked boxes."""
         return [value for value in (self.form.getlist(name) or self.request.query_params.getlist(name)) if isinstance(value, str)]
 
+    @property
+    def here(self) -> str:
+        """The path of the page within the project."""
+        return self.request.url.path.removeprefix(self.request.scope.get("root_path", ""))
+
     def page(self, name: str, status: int = 200, **told: Any) -> Response:
         """A template with what all pages show."""
-        context = {"person": self.person, "here": self.request.url.path, "project": _name(self.room), "now": told.pop("now", None), **told}
+        context = {"person": self.person, "here": self.here, "project": title(self.room), "now": None, "root": self.room.root, **told}
         return self.room.templates.TemplateResponse(self.request, name, context, status)
 
     def back(self, path: str = "", said: str = "") -> Response:
-        """To a page after a form, with a sentence for it."""
-        from urllib.parse import quote
-
-        return RedirectResponse((path or self.request.url.path) + (f"?said={quote(said)}" if said else ""), 303)
+        """To a page of the project after a form, with a sentence for it."""
+        return RedirectResponse(self.room.root + (path or self.here) + (f"?said={quote(said)}" if said else ""), 303)
 
     def start(self, words: Sequence[str], lane: str, path: str = "") -> Response:
         """Put a verb into the queue, and go to the page that follows it."""
@@ -117,9 +137,9 @@ def route(room: Room, path: str, handler: Handler, methods: Sequence[str] = ("GE
     """A page for those with the role. Handlers run in threads, unless they are coroutines; what they raise is told on a page."""
 
     async def endpoint(request: Request) -> Response:
-        person = await run_in_threadpool(people.person, room.store, request.cookies.get(COOKIE, ""))
+        person = await run_in_threadpool(room.person, request)
         if person is None:
-            return _to_login(request)
+            return _to_login(room, request)
         ask = Ask(room, request, person, FormData())
         try:
             if not person.may(role):
@@ -143,10 +163,10 @@ def _said(ask: Ask, status: int, message: str, hint: str) -> Response:
     return ask.page("said.html", status, message=message, hint=hint)
 
 
-def _to_login(request: Request) -> Response:
+def _to_login(room: Room, request: Request) -> Response:
     if request.headers.get("hx-request"):
-        return Response(status_code=401, headers={"HX-Redirect": "/login"})
-    return RedirectResponse("/login", 303) if request.method == "GET" else Response("log in first", 401)
+        return Response(status_code=401, headers={"HX-Redirect": f"{room.root}/login"})
+    return RedirectResponse(f"{room.root}/login", 303) if request.method == "GET" else Response("log in first", 401)
 
 
 async def posted(request: Request, most: int) -> FormData:
@@ -178,7 +198,14 @@ def check_token(form: FormData, token: str) -> None:
         raise HTTPException(403, "this form is not of this session; load the page again")
 
 
-def _name(room: Room) -> str:
+def from_page(ask: Ask) -> str:
+    """The page of ours that a button stands on."""
+    path = ask.text("from")
+    return path if path.startswith("/") and not path.startswith("//") else "/jobs"
+
+
+def title(room: Room) -> str:
+    """What the project calls itself."""
     try:
         return room.ws().config.project.name
     except RungError:

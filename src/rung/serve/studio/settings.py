@@ -17,7 +17,7 @@ from rung.config import read_config
 from rung.errors import DataError
 from rung.measure.record import write_whole
 from rung.serve.studio import people
-from rung.serve.studio.login import with_session
+from rung.serve.studio.login import address, kept, opened
 from rung.serve.studio.room import Ask, Room, route
 from rung.types import Json
 from rung.workspace.keys import Role
@@ -53,10 +53,14 @@ def routes(room: Room) -> list[Route]:
         return ask.back("/settings", "Removed.")
 
     def password(ask: Ask) -> Response:
-        if not ask.person.local or people.checked(room.store, ask.person.name, str(ask.form.get("old", ""))) is None:
+        old = str(ask.form.get("old", ""))
+        if not ask.person.local or people.checked(room.store, ask.person.name, old, address(ask.request)) is None:
             raise DataError("the old password is wrong", "try again")
-        people.put(room.store, ask.person.name, ask.person.role, _password(ask))
-        return with_session(ask.request, people.begin(room.store, ask.person.name, ask.person.role), "/settings")
+        reply = ask.back("/settings", "Changed.")
+        for one, role in opened(room.house, ask.person.name, old, address(ask.request)):
+            people.put(one.store, ask.person.name, role, _password(ask))
+            reply = kept(ask.request, reply, one, people.begin(one.store, ask.person.name, role))
+        return reply
 
     return [
         route(room, "/settings", shown),

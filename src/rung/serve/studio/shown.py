@@ -43,6 +43,11 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{value:.{digits - 1 - int(short.partition('e')[2])}f}" if "e-" in short and abs(value) >= 1e-6 else short
 
 
+def counted(number: int, what: str) -> str:
+    """A number with what it counts."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def curve(lines: Sequence[Mapping[str, float]], name: str = "loss", width: int = 600, height: int = 160) -> dict[str, Any] | None:
     """The points of a line through losses, in a picture of that size, with the first and last value; None for fewer than two."""
     found = [(float(line["step"]), float(line[name])) for line in lines if name in line]
@@ -83,5 +88,5 @@ def size(value: float) -> str:
     return f"{value / (1 << 30):.1f} GiB"
 
 
-FILTERS = {"bytes": size, "when": when, "lasting": lasting, "share": share, "number": number}
+FILTERS = {"bytes": size, "when": when, "lasting": lasting, "share": share, "number": number, "counted": counted}
 GLOBALS = {"PAGES": PAGES, "STATES": STATES, "curve": curve, "flow": flow}

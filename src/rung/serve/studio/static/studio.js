@@ -33,7 +33,7 @@ async function ask(form, model, history, into) {
   };
   try {
     const reply = await fetch(form.action, { method: "POST", body });
-    if (reply.status === 401) { location = "/login"; return null; }
+    if (reply.status === 401) { location.reload(); return null; }  // which leads to the login
     if (!reply.headers.get("content-type").includes("ndjson")) throw new Error(`The server refused (${reply.status}).`);
     const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = "", piece; !(piece = await reader.read()).done;) {
