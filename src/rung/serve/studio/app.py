@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rung.serve import refusals
 from rung.serve.desk import Desk
-from rung.serve.refusals import Refusal
 from rung.serve.studio import (
     adapters,
     advice,
@@ -73,16 +72,10 @@ def application(at: Desk) -> Starlette:
         print(f"studio: set the first password at /setup; the code is in {room.home / people.SETUP}", file=sys.stderr, flush=True)
     jobs.follow(room.folder)
     routes = [Mount("/static", StaticFiles(directory=HERE / "static"), name="static")]
-    handlers: Mapping[Any, Any] = {HTTPException: _nowhere, Exception: _fault}
+    handlers: Mapping[Any, Any] = {HTTPException: refusals.unrouted, Exception: _fault}
     app = Starlette(routes=[*routes, *(one for page in PAGES for one in page.routes(room))], exception_handlers=handlers)
     app.add_middleware(_Headers)
     return app
-
-
-async def _nowhere(request: Request, error: Exception) -> Response:
-    """Paths that there are not, in the API's form: the studio stands behind it, and clients of the API come here too."""
-    assert isinstance(error, HTTPException)
-    return refusals.response(Refusal(error.status_code, str(error.detail), "not_found" if error.status_code == 404 else ""))
 
 
 async def _fault(request: Request, error: Exception) -> Response:
