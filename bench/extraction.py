@@ -19,6 +19,7 @@ from typing import Any
 from examples.scenarios import cuad
 from rung.measure.bootstrap import clusters_of, interval
 from rung.measure.fields import schema_check
+from rung.measure.stats import compare_all
 from rung.models.extracting import Extracted, questions
 from rung.models.values import absent, mentions
 from rung.tuning.extractor import NEVER, Solved, same, train_extractor
@@ -41,8 +42,13 @@ def run(small: bool = False) -> dict[str, object]:
     print(f"trained and settled in {time.perf_counter() - started:.0f} s")
     baseline = _baseline([*training, *validation], schema)
     figures: dict[str, object] = {}
+    f1: dict[str, dict[str, float]] = {}
     for name, answerer in (("", extractor.extract), ("baseline_", baseline)):
-        figures |= {f"{name}{key}": value for key, value in _measured(name or "extractor", answerer, held, schema).items()}
+        found, f1[name or "extractor"] = _measured(name or "extractor", answerer, held, schema)
+        figures |= {f"{name}{key}": value for key, value in found.items()}
+    gap = compare_all(dict(reversed(f1.items())), clusters_of([Case(one.id, "", "") for one in held]))[0].difference
+    print(f"extractor minus baseline, mean over contracts {gap.estimate:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})")
+    figures |= {f"minus_baseline{part}": round(value, 4) for part, value in (("", gap.estimate), ("_low", gap.low), ("_high", gap.high))}
     return figures | {"ratio": round(float(str(figures["field_f1"])) / max(float(str(figures["baseline_field_f1"])), 1e-4), 2)}
 
 
@@ -126,8 +132,8 @@ def _first(name: str, schema: Mapping[str, Json], text: str, ranked: Sequence[tu
 
 def _measured(
     name: str, answerer: Callable[[str], list[Extracted]], held: Sequence[Solved], schema: Mapping[str, Any]
-) -> dict[str, object]:
-    """Micro F1 over all fields and contracts, where saying no, null or nothing is silence; its interval over contracts."""
+) -> tuple[dict[str, object], dict[str, float]]:
+    """Micro F1 over all fields and contracts, where saying no, null or nothing is silence; and each contract's own."""
     accepts, valid, seconds, quoted = schema_check(schema), [], [], []
     counts: dict[str, list[int]] = {field: [0, 0, 0] for field in schema["properties"]}  # right, said, true
     by_contract: dict[str, float] = {}
@@ -168,4 +174,4 @@ def _measured(
     figures |= {"f1_low": round(told.low, 4), "f1_high": round(told.high, 4), "p50_seconds": round(statistics.median(seconds), 3)}
     figures["precision"], figures["recall"] = round(right / max(said, 1), 4), round(right / max(true, 1), 4)
     figures["quote_on_clause"] = round(statistics.mean(quoted), 4) if quoted else None
-    return figures | {f"f1_{field}": round(2 * r / max(s + t, 1), 4) for field, (r, s, t) in counts.items()}
+    return figures | {f"f1_{field}": round(2 * r / max(s + t, 1), 4) for field, (r, s, t) in counts.items()}, by_contract

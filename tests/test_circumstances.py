@@ -54,7 +54,7 @@ def climbed(folder: Path, name: str) -> Measured:
 def project(tmp_path: Path) -> Path:
     run = tmp_path / ".rung" / "runs" / "first"
     rungs = tuple(climbed(run, name) for name in SECONDS)
-    _write(Climb(Verdict("prompt", "prompt", ("prompt",), {}), rungs, tuple(CASES), run, {"project": "x"}))
+    _write(Climb(Verdict("prompt", "prompt", ("prompt",), {}), rungs, tuple(CASES), run, {"project": "x"}), run)
     return tmp_path
 
 

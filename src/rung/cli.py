@@ -80,6 +80,9 @@ def import_(
     folder: Folder = Path(),
     columns: Annotated[str, typer.Option("--map", help="Which columns to take: FIELD=COLUMN, with commas between.")] = "",
     to: Annotated[str, typer.Option(help="examples (to train on and to show) or cases (to measure on).")] = "examples",
+    held_out: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share of all rows to be cases, drawn by lot; groups stay whole.")
+    ] = 0.0,
     skip: Annotated[bool, typer.Option("--skip", help="Leave out rows that can't be used, and name them.")] = False,
     dry: Annotated[bool, typer.Option("--dry-run", help="Show what would be added; write nothing.")] = False,
     as_json: AsJson = False,
@@ -87,7 +90,7 @@ def import_(
     """Add rows to the examples: OpenAI chats, Alpaca, ShareGPT, tables, cases, or logged answers with feedback."""
     from rung.show_data import import_and_show
 
-    import_and_show(folder, file, to, columns, as_json, skip=skip, dry=dry)
+    import_and_show(folder, file, to, columns, held_out, as_json, skip=skip, dry=dry)
 
 
 @app.command(epilog="Example: `rung synthesize shop --number 200 --model endpoint:llama3@http://127.0.0.1:8000/v1`")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -107,8 +108,8 @@ def climb(
     verdict = stages.timed("decide", lambda: _decide(parts, measured, asked))
     facts |= how_measured(ws, shared.knowledge, examples, [m.summary for m in measured], asked) | _chosen_prompts(parts)
     named = {name: own.config.model.name for name, own in based.items()}
-    done = Climb(asked.said(verdict), measured, asked.cases, folder, facts, stages.seconds, skipped, named)
-    _write(done)
+    done = Climb(asked.said(verdict), measured, asked.cases, _own(folder, chosen, rungs), facts, stages.seconds, skipped, named)
+    _write(done, folder)
     return done
 
 
@@ -266,11 +267,18 @@ def as_json(done: Climb) -> dict[str, object]:
     }
 
 
-def _write(done: Climb) -> None:
-    """All that `rung report` needs; climb.json last, which makes it the last climb."""
+def _own(folder: Path, chosen: Sequence[str], named: Sequence[str]) -> Path:
+    """Where the climb is told: a climb of rungs named for this once stands beside the whole one, in place of it nowhere."""
+    return folder.with_name(f"{folder.name}-{'+'.join(name for name in LADDER if name in chosen)}") if named else folder
+
+
+def _write(done: Climb, asked: Path) -> None:
+    """All that `rung report` needs, of what was `asked` there; climb.json last, which makes it the last climb."""
     from rung.measure.record import write_lines, write_whole
 
     for m in done.rungs:
+        if m.summary.ran and done.folder != asked:
+            shutil.copytree(asked / m.summary.name, done.folder / m.summary.name, dirs_exist_ok=True)
         if m.losses:
             write_lines(done.folder / m.summary.name / LOSSES, m.losses)
     write_lines(done.folder / CASES, [asdict(case) for case in done.cases])

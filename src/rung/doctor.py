@@ -38,7 +38,7 @@ GIVES = {
     "otel": "traces by OpenTelemetry",
     "pdf": "PDF and office files",
     "postgres": "PostgreSQL as the index",
-    "qlora": "4-bit training",
+    "qlora": "training on a base in 4 or 8 bits",
     "ray": "indexing on several machines",
     "s3": "S3-compatible storage",
     "search": "trainings that search their settings",

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rung.workspace.embedding import TunedEmbedder
     from rung.workspace.exporting import Written
     from rung.workspace.forgetting import Certificate
-    from rung.workspace.importing import Imported, Side
+    from rung.workspace.holding_out import Side
+    from rung.workspace.importing import Imported
     from rung.workspace.lineage import Known
     from rung.workspace.model_export import Exported, Format, Quantised
     from rung.workspace.promoting import Gate
@@ -51,12 +52,22 @@ class Project:
         return check_project(self.folder)
 
     def import_(
-        self, file: str | Path, to: Side = "examples", columns: Mapping[str, str] | None = None, *, skip: bool = False, dry: bool = False
+        self,
+        file: str | Path,
+        to: Side = "examples",
+        columns: Mapping[str, str] | None = None,
+        *,
+        held_out: float = 0.0,
+        skip: bool = False,
+        dry: bool = False,
     ) -> Imported:
-        """Add a file's rows to the examples or cases. `columns`: field → column of the file. DataError where a row can't be used."""
+        """Add a file's rows to the examples or cases, or a share `held_out` of them to the cases and the rest to the examples.
+
+        `columns`: field → column of the file. DataError where a row can't be used.
+        """
         from rung.workspace.importing import import_rows
 
-        return import_rows(self.workspace, Path(file), to, columns, skip=skip, dry=dry)
+        return import_rows(self.workspace, Path(file), to, columns, held_out=held_out, skip=skip, dry=dry)
 
     def synthesize(self, number: int = 200, share: float = 0.3, model: str = "", *, cut: bool = False) -> Made:
         """Bring the project to `number` made questions, `share` of them to measure on. ModelError where the model can't write any."""

@@ -30,7 +30,8 @@ def climb_of(ws: Workspace, run: str) -> Climb:
     """The climb that `run` names: `last`, the start of its id, or its folder. DataError where it names none, or more than one."""
     if run == "last":
         return last_climb(ws)
-    own = [Path(run)] if (Path(run) / CLIMB).is_file() else [path.parent for path in sorted(ws.home.glob(f"runs/{run}*/{CLIMB}"))]
+    whole = [path for path in (Path(run), ws.home / "runs" / run) if run and (path / CLIMB).is_file()][:1]
+    own = whole or [path.parent for path in sorted(ws.home.glob(f"runs/{run}*/{CLIMB}"))]
     if len(own) != 1:
         which = "no finished climb" if not own else f"{len(own)} climbs"
         raise DataError(f"'{run}' names {which} of {ws.folder}", "name a folder under .rung/runs, the start of its name, or last")

@@ -175,14 +175,14 @@ class JudgeConfig(Section):
 class TuningConfig(Section):
     """How adapters are trained. What is unset is derived from the data and the model, said before a training, and kept with it."""
 
-    method: Literal["lora", "rslora", "dora", "qlora", "full", "pretrain"] = Field(
+    method: Literal["lora", "rslora", "dora", "qlora", "qlora8", "full", "pretrain"] = Field(
         "lora",
-        description="lora, rslora (scaled for high ranks), dora, qlora (on a base in 4 bits), full (all weights), "
+        description="lora, rslora (scaled for high ranks), dora, qlora (on a base in 4 bits), qlora8 (in 8), full (all weights), "
         "or pretrain (LoRA on the documents' text and the examples)",
     )
     rank: int | None = Field(None, ge=1, description="rank of the LoRA matrices")
     alpha: int | None = Field(None, ge=1, description="scale of the LoRA update, divided by the rank")
-    epochs: int | None = Field(None, ge=1, description="passes over the examples")
+    epochs: int | None = Field(None, ge=1, description="passes over the examples; few examples are passed over half as often")
     learning_rate: float | None = Field(None, gt=0, description="peak learning rate")
     batch_rows: int | None = Field(None, ge=1, description="rows in a batch")
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -215,7 +215,7 @@ class SpecialistConfig(Section):
         1, ge=1, le=10, description="encoders tuned on different folds, whose scores are averaged; each costs its own time"
     )
     epochs: int = Field(10, ge=1, description="passes over the examples")
-    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate of the highest layer")
+    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate of the highest layer; a quarter of it where examples are few")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="arithmetic of training; auto is bf16 where the processor has it"
     )

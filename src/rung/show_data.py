@@ -15,7 +15,7 @@ from rung.workspace.workspace import open_workspace
 if TYPE_CHECKING:
     from rung.tuning.audit.finding import Audit, Finding, Rendered
     from rung.workspace.check import Checked
-    from rung.workspace.importing import Side
+    from rung.workspace.holding_out import Side
 
 
 def check_and_show(folder: Path, as_json: bool, row: str = "") -> None:
@@ -90,14 +90,14 @@ def _show_row(shown: Rendered, console: object) -> None:
     console.print(text, soft_wrap=True)
 
 
-def import_and_show(folder: Path, file: Path, to: str, columns: str, as_json: bool, *, skip: bool, dry: bool) -> None:
+def import_and_show(folder: Path, file: Path, to: str, columns: str, held_out: float, as_json: bool, *, skip: bool, dry: bool) -> None:
     """Say what the file holds, show the first rows, and append them."""
     from rung.workspace.importing import columns_from, import_rows
 
     if to not in ("examples", "cases"):
         raise ConfigError(f"rows can't go to '{to}'", "write --to examples or --to cases")
     side: Side = "cases" if to == "cases" else "examples"
-    done = import_rows(open_workspace(folder), file, side, columns_from(columns), skip=skip, dry=dry)
+    done = import_rows(open_workspace(folder), file, side, columns_from(columns), held_out=held_out, skip=skip, dry=dry)
     if as_json:
         print_json(done)
         return
@@ -115,7 +115,8 @@ def import_and_show(folder: Path, file: Path, to: str, columns: str, as_json: bo
         print(f"left out, line {one.line}: {one.reason}")
     if len(done.skipped) > 5:
         print(f"left out: {len(done.skipped) - 5} more; --json names all")
-    print(f"{counted(done.added, 'row')} {'added to' if done.written or not done.added else 'would be added to'} {done.to}")
+    became = "would be added to" if done.added + done.held_out and not done.written else "added to"
+    print(f"{counted(done.added, 'row')} {became} {done.to}" + (f", {done.held_out:,} held out as cases" if done.held_out else ""))
 
 
 def _line(text: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.approach.approach import Approach, answer_all, answer_stream
-from rung.approach.prompt import CITE, PromptStyle, cited, fit, render
+from rung.approach.prompt import CITE, PromptStyle, cited, fit, render, sample
 from rung.approach.source import Context, Nothing
 from rung.errors import ModelError
 from rung.types import Answer, Hit, Messages, Passage, Reply, Settings, Usage
@@ -47,6 +47,13 @@ class Fixed:
 
     def find(self, question: str) -> Context:
         return Context(self.hits)
+
+
+def test_what_a_prompt_is_known_by_holds_all_that_rendering_decides() -> None:
+    told = sample(PromptStyle("Be brief.", before="Q: "))
+    for part in ("Be brief.", CITE, "Q: What?", "This.", "Prices > Part [ 2 ]", "seven [ 1 ]", "[1]", "[2]"):
+        assert part in told
+    assert CITE not in sample(PromptStyle("Be brief.", cite=False))
 
 
 def test_passages_stand_before_the_question_and_are_numbered() -> None:

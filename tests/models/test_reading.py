@@ -14,7 +14,7 @@ from rung import models
 from rung.approach.prompt import PromptStyle, render
 from rung.errors import ModelError
 from rung.measure.abstention import abstains
-from rung.models.reading import HOME, UNKNOWN, Reader, changed, heading, open_reader, trimmed
+from rung.models.reading import HOME, UNKNOWN, Reader, changed, heading, open_reader, said, trimmed
 from rung.types import Hit, Passage, Reply, Settings
 
 PASSAGES = (
@@ -52,6 +52,25 @@ def test_a_question_is_answered_with_the_words_of_its_passage(reader: Reader, qu
 def test_what_no_passage_answers_is_not_answered(reader: Reader) -> None:
     assert reader.answer("What is the boiling point of tungsten?", PASSAGES) is None
     assert reader.answer("Who built the lighthouse?", []) is None
+
+
+def test_of_two_like_passages_the_one_that_says_the_questions_words_is_quoted(reader: Reader) -> None:
+    passages = ["Opening hours of the library\nIt opens at nine.", "Opening hours of the museum\nIt opens at ten."]
+    for number, house in enumerate(("library", "museum")):
+        found = reader.found(f"What time does the {house} open?", passages)
+        assert found is not None
+        assert found.passage == number
+
+
+@given(st.text(), st.text())
+def test_what_is_said_is_a_share(question: str, text: str) -> None:
+    assert 0 <= said(question, text) <= 1
+    assert said(question, f"{text} {question}") in (0.5, 1)
+
+
+def test_words_are_compared_by_their_beginnings() -> None:
+    assert said("When does the library close?", "Libraries are closed on Sundays.") == 0.5  # not "when" and "does"
+    assert said("Who is it?", "It is Ada.") == 0.5
 
 
 def test_answers_stream_whole_with_their_marker(reader: Reader) -> None:
@@ -102,7 +121,7 @@ def test_trimming_only_shortens_but_for_a_bracket(text: str, data: st.DataObject
 
 
 def test_it_can_not_be_tuned_and_knows_its_options(tmp_path: Path) -> None:
-    for call, said in (
+    for call, message in (
         (lambda: models.load("bundled:reader", tmp_path), "can't be tuned"),
         (lambda: models.base_folder("bundled:reader"), "can't be tuned"),
         (lambda: models.load("bundled:reader", treshold=0.5), "no option 'treshold'"),
@@ -111,7 +130,7 @@ def test_it_can_not_be_tuned_and_knows_its_options(tmp_path: Path) -> None:
     ):
         with pytest.raises(ModelError) as caught:
             call()
-        assert said in caught.value.message
+        assert message in caught.value.message
         assert caught.value.hint
 
 

@@ -88,19 +88,21 @@ def test_what_is_trained(base: Path) -> None:
 
 
 @pytest.mark.slow
-def test_qlora_holds_the_base_in_four_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("method", "layer"), [("qlora", "Linear4bit"), ("qlora8", "Linear8bitLt")])
+def test_qlora_holds_the_base_in_few_bits(tmp_path: Path, method: Method, layer: str) -> None:
     pytest.importorskip("bitsandbytes", reason="the extra qlora is not installed")
-    base, recipe = bundled.folder("tiny"), replace(RECIPE, method="qlora", epochs=10)
+    base, recipe = bundled.folder("tiny"), replace(RECIPE, method=method, epochs=10)
     linear = adapted(base, recipe)[1].get_base_model().model.layers[0].mlp.gate_proj.base_layer
-    assert type(linear).__name__ == "Linear4bit"
+    assert type(linear).__name__ == layer
     scores = json.loads((train(base, TRAINING, HELD, recipe, tmp_path, {}, "base") / "scores.json").read_text())
     assert scores["training_loss"]["tuned"] < 0.7 * scores["training_loss"]["base"]
 
 
 @pytest.mark.slow
-def test_through_four_bits_gradients_reach_every_layer_also_after_a_validation() -> None:
+@pytest.mark.parametrize("method", ["qlora", "qlora8"])
+def test_through_few_bits_gradients_reach_every_layer_also_after_a_validation(method: Method) -> None:
     pytest.importorskip("bitsandbytes", reason="the extra qlora is not installed")
-    tokenizer, model = adapted(bundled.folder("tiny"), replace(RECIPE, method="qlora"))
+    tokenizer, model = adapted(bundled.folder("tiny"), replace(RECIPE, method=method))
     batch, forward = encode_rows(tokenizer, TRAINING, 512)[0], padded(model)
     model.eval()
     total_loss(forward, batch, 4096)

@@ -14,11 +14,11 @@ from tiny_bert import save_random_bert
 
 from rung.approach.specialist import softmax
 from rung.errors import DataError, TuningError
-from rung.tuning.encoder import Encoder
+from rung.tuning.encoder import Encoder, contrast
 from rung.tuning.rows import Row
-from rung.tuning.specialist import SpecialistRecipe, epochs, folded, label_of, specialist_name, text_of, train_specialist
+from rung.tuning.specialist import SpecialistRecipe, epochs, folded, label_of, set_aside, specialist_name, text_of, train_specialist
 
-RECIPE = SpecialistRecipe(epochs=10, least=0, learning_rate=3e-3, head_rate=3e-2, batch=8, folds=4, dropout=0.0)
+RECIPE = SpecialistRecipe(epochs=10, least=0, few=0, learning_rate=3e-3, head_rate=3e-2, batch=8, folds=4, dropout=0.0)
 
 
 def row(text: str, label: str, group: str = "") -> Row:
@@ -106,6 +106,61 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(base: Path, fo
         train_specialist(base, "base", ROWS, OTHERS, replace(RECIPE, members=2), tmp_path)
 
 
+def test_with_few_rows_a_scout_is_asked_and_the_members_learn_all(base: Path, tmp_path: Path) -> None:
+    recipe, seen = replace(RECIPE, few=6, members=2, gentle=1.0), []
+    folder = train_specialist(base, "base", ROWS, OTHERS, recipe, tmp_path, lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (15, 15)  # half the epochs of a scout and two members
+    told = json.loads((folder / "specialist.json").read_text())
+    held = set_aside(ROWS, recipe)
+    assert told["scores"]["rows"] == len(held) == 12  # half, since the recipe has four folds
+    assert told["scores"]["others"] == 2
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["member-0", "member-1"]
+    encoder = Encoder(base, recipe, 4, 0, [text_of(one) for one in ROWS], few=True)
+    encoder.load(folder / "member-1")
+    said = encoder.logits(encoder.tokens([text_of(one) for one in ROWS])).argmax(1)
+    assert [told["labels"][one] for one in said] == [label_of(one) for one in ROWS]
+
+
+def test_a_training_of_few_rows_that_is_killed_goes_on(base: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, few=6)
+    whole = train_specialist(base, "base", ROWS, OTHERS, recipe, tmp_path / "whole")
+    for fatal in (3, 5, 8):
+
+        def stop(done: int, total: int, fatal: int = fatal) -> None:
+            if done == fatal:
+                raise Killed
+
+        with pytest.raises(Killed):
+            train_specialist(base, "base", ROWS, OTHERS, recipe, tmp_path / "killed", stop)
+    again = train_specialist(base, "base", ROWS, OTHERS, recipe, tmp_path / "killed")
+    for file in ("member-0/model.safetensors", "member-0/head.safetensors", "specialist.json"):
+        assert (again / file).read_bytes() == (whole / file).read_bytes()
+
+
+def test_two_rows_a_label_are_enough_and_pairs_that_are_missing_teach_nothing(base: Path, tmp_path: Path) -> None:
+    folder = train_specialist(base, "base", ROWS[::3], [], replace(RECIPE, few=16), tmp_path)
+    assert json.loads((folder / "specialist.json").read_text())["scores"]["rows"] > 0
+
+
+def test_the_head_of_few_rows_is_that_of_scikit_learn(base: Path) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    encoder = Encoder(base, RECIPE, 4, 0, [text_of(one) for one in ROWS], few=True)
+    tokens, gold = encoder.tokens([text_of(one) for one in ROWS]), [int(label_of(one)[-1]) for one in ROWS]
+    encoder.fit_head(tokens, gold)
+    vectors = encoder._apart(tokens, encoder.vectors)
+    peer = linear_model.LogisticRegression(C=RECIPE.strength, fit_intercept=False, tol=1e-8, max_iter=1000).fit(vectors, gold)
+    assert np.abs(softmax(encoder.logits(tokens)) - peer.predict_proba(vectors)).max() < 1e-3
+
+
+def test_contrast_pulls_rows_of_a_label_together() -> None:
+    torch = pytest.importorskip("torch")
+    gold = torch.tensor([0, 0, 1, 1])
+    apart = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    mixed = apart[[0, 2, 1, 3]]
+    assert contrast(20 * apart @ apart.T, gold) < 1e-6 < contrast(20 * mixed @ mixed.T, gold)
+    assert float(contrast(mixed @ mixed.T, torch.arange(4))) == 0
+
+
 def test_words_that_no_row_holds_keep_their_vectors(base: Path, folder: Path) -> None:
     from safetensors.numpy import load_file
 
@@ -127,7 +182,8 @@ def test_folds_keep_groups_whole_and_spread_labels() -> None:
 
 
 def test_few_rows_are_passed_over_more_often() -> None:
-    assert epochs(SpecialistRecipe(epochs=10, least=400, batch=32), 320) == 40
+    assert epochs(SpecialistRecipe(epochs=10, least=400, most=50, batch=32), 320) == 40
+    assert epochs(SpecialistRecipe(epochs=10, least=400, most=30, batch=32), 10) == 30
     assert epochs(SpecialistRecipe(epochs=10, least=400, batch=32), 32_000) == 10
 
 

@@ -12,7 +12,7 @@ from tiny_model import save_random_model
 
 from rung.climb import climb
 from rung.errors import ConfigError
-from rung.runs import last_climb
+from rung.runs import climb_of, climbs, last_climb
 from rung.sections import OtherModel
 from rung.workspace import workspace as w
 from rung.workspace.bases import answering_by, bases, short
@@ -56,11 +56,25 @@ def test_each_rung_is_climbed_with_each_model(two: Path) -> None:
 def test_it_goes_on_where_it_stopped_and_says_the_same(two: Path) -> None:
     ws = w.open_workspace(two)
     done = climb(ws, rungs=("prompt",))
-    record = done.folder / "prompt@other" / "answers.jsonl"
+    record = done.folder.with_name(done.folder.name.removesuffix("-prompt")) / "prompt@other" / "answers.jsonl"
     record.write_bytes(b"".join(record.read_bytes().splitlines(keepends=True)[:2]))  # one answer of an unfinished block
     again = climb(ws, rungs=("prompt",))
     assert again.folder == done.folder
     assert again.verdict == done.verdict
+
+
+def test_rungs_named_for_once_replace_no_whole_climb_and_are_not_asked_again(project: Path) -> None:
+    toml = project / "rung.toml"
+    toml.write_text(toml.read_text().replace("[project]\n", '[project]\nrungs = ["prompt", "rag"]\n', 1))
+    ws = w.open_workspace(project)
+    whole = climb(ws)
+    record = whole.folder / "rag" / "answers.jsonl"
+    written = record.stat().st_mtime_ns
+    part = climb(ws, rungs=("rag",))
+    assert (part.folder.name, record.stat().st_mtime_ns) == (f"{whole.folder.name}-rag", written)
+    assert climb_of(ws, whole.folder.name).verdict == whole.verdict  # its name is the start of the other's, too
+    assert [one.folder for one in climbs(ws)] == [part.folder, whole.folder]
+    assert last_climb(ws).rungs == part.rungs == whole.rungs[1:]
 
 
 def test_a_run_written_before_there_were_models_is_read(project: Path) -> None:

@@ -48,6 +48,7 @@ def filled(project: Path) -> Workspace:
     (ws.home / "traffic.jsonl").write_text(f'{{"text": "{WORDS}", "from": "d4.md"}}\n{{"text": "hello"}}\n')
     learned, other = stored(ws, 1, ("d4.md",)), stored(ws, 2, ("d5.md",))
     (ws.home / "adapters" / "half.partial").mkdir()
+    (ws.home / "adapters" / "raft-sweep" / "cell").mkdir(parents=True)
     (project / "out").mkdir()
     exported(ws.home, learned.name, str(project / "out"), "gguf", {}, {})
     for name in (other.name, learned.name):
@@ -67,6 +68,7 @@ def assert_gone(ws: Workspace) -> None:
     assert [path.name for path in ws.home.glob("runs/*")] == ["clean"]
     assert (ws.home / "traffic.jsonl").read_text() == '{"text": "hello"}\n'
     assert not (ws.home / "adapters" / "half.partial").exists()
+    assert not (ws.home / "adapters" / "raft-sweep").exists()
     assert [labels.blocked(stored(ws, n, (d,))) != "" for n, d in ((2, "d5.md"),)] == [False]
     with pytest.raises(ModelError, match="blocked"):
         labels.servable(ws, "prod")

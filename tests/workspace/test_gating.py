@@ -35,7 +35,8 @@ def test_nothing_changed_and_documents_lost(leaflet: Path) -> None:
     same = ran(str(leaflet), "--rung", "rag", "--against", "last")
     assert same.returncode == 0, same.stderr
     assert "gate: nothing became worse" in same.stdout
-    (earlier,) = (leaflet / ".rung" / "runs").iterdir()
+    (earlier,) = (path.parent for path in leaflet.glob(".rung/runs/*/climb.json"))
+    assert earlier.name.endswith("-rag")
     for page in sorted((leaflet / "docs").rglob("*.md"))[1:]:
         page.unlink()
     worse = ran(str(leaflet), "--rung", "rag", "--against", earlier.name[:6], "--json")

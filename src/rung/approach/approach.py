@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 
 from rung.approach.entailment import Entailment, judged
 from rung.approach.policy import Policy, after, allowed, quoting
-from rung.approach.prompt import MARKER, PromptStyle, cited, fit
+from rung.approach.prompt import MARKER, PromptStyle, cited, fit, sample
 from rung.approach.rewrite import TURNS, Rewritten, checked, rewritten
 from rung.approach.sentences import sentences as cut
 from rung.approach.sentences import streamed
@@ -35,7 +35,7 @@ class Approach:
     @property
     def made_by(self) -> dict[str, str]:
         """Name → hash of each thing that decides what is answered."""
-        prompt = json.dumps(asdict(self.style) | asdict(self.settings), sort_keys=True)
+        prompt = json.dumps(asdict(self.style) | asdict(self.settings) | {"sample": sample(self.style)}, sort_keys=True)
         made = {"model": self.model.id, "source": self.source.id, "prompt": hashlib.sha256(prompt.encode()).hexdigest()[:16]}
         judge = [self.entailment.id] if self.entailment else []
         policy = json.dumps([VERSION, asdict(self.policy), *judge], sort_keys=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from rung.errors import ModelError
 from rung.models.numbered import written
-from rung.types import ChatModel, Citation, Hit, Message, Messages
+from rung.types import ChatModel, Citation, Hit, Message, Messages, Passage
 
 CITE = "Cite the passage number in brackets."
 MARKER = re.compile(r"\[(\d{1,3})\]")
@@ -50,6 +51,13 @@ def passage(hit: Hit) -> str:
     headings = " > ".join(hit.passage.headings)
     text = f"{headings}\n{hit.passage.text.strip()}" if headings else hit.passage.text.strip()
     return MARKER.sub(r"[ \1 ]", text)
+
+
+@cache
+def sample(style: PromptStyle) -> str:
+    """A prompt of this style as text. It changes when the way prompts are written does, so hashes of prompts are made of it."""
+    hit = Hit(Passage("", "", 0, 0, "It is seven [1].", ("Prices", "Part [2]")), 1.0)
+    return "\n\n".join(turn["content"] for turn in render(style, "What?", [hit, hit], [("Which?", "This.")]))
 
 
 class Wider(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 HOME = Path(__file__).parent / "reader"
 UNKNOWN = "I don't know: the passages don't answer this."
+WORTH = 5.0  # of the question's words, all said in a window or none, in the logarithm of odds
+WORD = re.compile(r"\w+")
 HEADING = 200  # characters, above which a first line is no heading
 TRIMMED = " \t\n,;:*_`|\"'“”‘’("
 
@@ -97,10 +100,14 @@ class Reader:
         return Quote(first.text, first.start, first.end, sum(spread(spans)))
 
     def spans(self, question: str, texts: Sequence[str]) -> list[Span]:
-        """The best span of each text, without those that hold nothing. A first line that looks like a heading is never quoted."""
+        """The best span of each text, without those that hold nothing. A first line that looks like a heading is never quoted.
+
+        Windows that say more of the question's words are preferred, and one that says few of them is likelier no answer.
+        """
         parts = [(n, w) for n, text in enumerate(texts) for w in windows(self._tokenizer, question, text, skip=heading(text))]
         scored: dict[int, Span] = {}
-        for (number, _), (score, start, end) in zip(parts, self.scored([window for _, window in parts]), strict=True):
+        for (number, window), (score, start, end) in zip(parts, self.scored([window for _, window in parts]), strict=True):
+            score += WORTH * (said(question, _read(texts[number], window)) - 0.5)
             if start < end and (number not in scored or score > scored[number].score):
                 scored[number] = Span(number, start, end, score)
         return [scored[number] for number in sorted(scored)]
@@ -122,6 +129,17 @@ class Reader:
         config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
         graph = tagger(config, changed(self.folder, self.change), "head", SEP)
         return running(graph, self.precision, self.threads, lambda row: row)
+
+
+def said(question: str, text: str) -> float:
+    """The share of the question's words of four letters and more that the text says, up to their first five letters."""
+    asked = {word[:5] for word in WORD.findall(question.lower()) if len(word) > 3}
+    return len(asked & {word[:5] for word in WORD.findall(text.lower())}) / len(asked) if asked else 0.5
+
+
+def _read(text: str, window: Window) -> str:
+    """What of the text stands in a window, its heading included."""
+    return text[: heading(text)] + text[window.offsets[0][0] : window.offsets[-1][1]] if window.offsets else ""
 
 
 def heading(text: str) -> int:
@@ -186,4 +204,5 @@ def open_reader(adapter: Path | None = None, change: Path = HOME, /, **options: 
     if (base.sha256, weights) != (told["base"], told["sha256"]):
         raise ModelError(f"the reader in {change} is not the one that was measured", "reinstall rung")
     threshold = asked.threshold or float(told["threshold"])
-    return Reader(base.folder, change, base.precision, base.threads, threshold, f"reader-{weights[:16]}-{base.precision}-{threshold}")
+    name = f"reader-{weights[:16]}-{base.precision}-{threshold}-{WORTH}"
+    return Reader(base.folder, change, base.precision, base.threads, threshold, name)

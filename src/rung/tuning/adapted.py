@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from importlib.util import find_spec
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,14 @@ from rung.tuning.loop import causal_of
 if TYPE_CHECKING:
     from rung.tuning.recipe import Means, Recipe
 
+QUANTISED = ("qlora", "qlora8")
+
 
 def adapted(base: Path, recipe: Recipe, means: Means | None = None) -> tuple[Any, Any]:
     """Tokenizer and model; the seed decides the new matrices. On a GPU a bf16 recipe holds a frozen base in bf16 too.
 
     On a CPU it stays in fp32: autocast was as fast from there, and validation then scores what will be served. What learns
-    is in fp32 everywhere. MissingExtra where qlora lacks bitsandbytes.
+    is in fp32 everywhere. MissingExtra where a quantised base lacks bitsandbytes.
     """
     import torch
     from transformers import AutoTokenizer
@@ -56,8 +59,8 @@ def _loaded(base: Path, recipe: Recipe) -> Any:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # ours says when it will be done
     gpu, options = torch.cuda.is_available(), dict[str, Any]()
     kind = torch.bfloat16 if gpu and recipe.precision == "bf16" and recipe.method != "full" else torch.float32
-    if recipe.method == "qlora":
-        options = {"quantization_config": _four_bits(kind), "device_map": {"": device()}}
+    if recipe.method in QUANTISED:
+        options = {"quantization_config": _quantised(recipe.method, kind), "device_map": {"": device()}}
     model: Any = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, use_safetensors=True, dtype=kind, **options)
     return model if options else model.to(device())
 
@@ -71,20 +74,24 @@ def device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _four_bits(kind: Any) -> Any:
-    """NF4 with its scales quantised too (Dettmers et al. 2023, arXiv 2305.14314); bitsandbytes has it for CUDA and for CPUs."""
+def _quantised(method: str, kind: Any) -> Any:
+    """Four bits: NF4 with its scales quantised too (Dettmers et al. 2023, arXiv 2305.14314); eight: LLM.int8 (Dettmers et al. 2022,
+    arXiv 2208.07339). bitsandbytes has both for CUDA and for CPUs."""
     if find_spec("bitsandbytes") is None:
         raise MissingExtra("qlora", "qlora")
     from transformers import BitsAndBytesConfig
 
     made: Any = BitsAndBytesConfig
+    if method == "qlora8":
+        getLogger("bitsandbytes.autograd._functions").setLevel(ERROR)  # says at every product that it rounds inputs to fp16
+        return made(load_in_8bit=True)
     return made(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=kind)
 
 
 def _with_lora(model: Any, recipe: Recipe) -> Any:
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
-    if recipe.method == "qlora":
+    if recipe.method in QUANTISED:
         for module in model.modules():  # at the first validation bitsandbytes would lay weights out anew for its CPU kernel,
             if hasattr(module, "support_avx512bf16_for_cpu"):  # through which no gradient flows
                 module.support_avx512bf16_for_cpu = False

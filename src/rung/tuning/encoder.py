@@ -1,6 +1,8 @@
-"""A BERT encoder under a head of cosines to one direction for each label, while both are being trained. It keeps no file open.
+"""A BERT encoder under a head of one direction for each label, while both are being trained. It keeps no file open.
 
-The products may run in bfloat16; weights, gradients and losses stay in float32.
+With rows enough the two are tuned together. With `few` the encoder is tuned alone, by contrast of rows with rows, and the head
+is fitted to what it then makes of them: together they would learn these rows by heart before the encoder had moved. The
+products may run in bfloat16; weights, gradients and losses stay in float32.
 """
 
 from __future__ import annotations
@@ -27,14 +29,14 @@ Tokens = Sequence[Sequence[int]]
 class Encoder:
     """Weights, their running average, and the optimizer."""
 
-    def __init__(self, base: Path, recipe: SpecialistRecipe, labels: int, seed: int, texts: Sequence[str]) -> None:
+    def __init__(self, base: Path, recipe: SpecialistRecipe, labels: int, seed: int, texts: Sequence[str], *, few: bool = False) -> None:
         import torch
         from tokenizers import Tokenizer
         from transformers import AutoModel
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        self.base, self.recipe, self.seed = base, recipe, seed
+        self.base, self.recipe, self.seed, self.few = base, recipe, seed, few
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         options = {"hidden_dropout_prob": recipe.dropout, "attention_probs_dropout_prob": recipe.dropout}
         model = AutoModel.from_pretrained(
@@ -70,7 +72,7 @@ class Encoder:
         for name, weight in self.model.named_parameters():
             if not name.startswith("pooler."):
                 layer = int(name.split(".")[2]) + 1 if name.startswith("encoder.layer.") else 0
-                peak = recipe.learning_rate * recipe.layer_decay ** (depth - layer)
+                peak = recipe.learning_rate * (recipe.gentle if self.few else 1) * recipe.layer_decay ** (depth - layer)
                 groups.append({"params": [weight], "peak": peak, "weight_decay": recipe.weight_decay if weight.ndim > 1 else 0.0})
         return groups
 
@@ -103,15 +105,34 @@ class Encoder:
             for kept, weight in zip(self.averaged, self.weights, strict=True):
                 kept.copy_(weight)
 
+    def fit_head(self, rows: Tokens, gold: Sequence[int]) -> None:
+        """Multinomial logistic regression on the vectors, Σ losses + |head|² / (2 strength), which has one minimum."""
+        import torch
+
+        vectors, target = torch.from_numpy(self._apart(rows, lambda part: self.vectors(part))), torch.tensor(gold)
+        head = torch.zeros(self.head.shape, requires_grad=True)
+        search: Any = torch.optim.LBFGS([head], max_iter=200, line_search_fn="strong_wolfe")
+
+        def loss() -> Any:
+            search.zero_grad()
+            decay = (head**2).sum() / (2 * self.recipe.strength)
+            found: Any = torch.nn.functional.cross_entropy(vectors @ head.T, target, reduction="sum") + decay
+            found.backward()
+            return found
+
+        search.step(loss)
+        with torch.no_grad():
+            self.head.copy_(head)
+
     def logits(self, rows: Tokens) -> Vectors:
         """Without dropout, shape (rows, labels)."""
         return self._apart(rows, lambda part: self.vectors(part) @ self.directions().T)
 
     def directions(self) -> Any:
-        """The head's rows at the recipe's length, shape (labels, hidden): logits are their products with unit vectors."""
+        """Shape (labels, hidden): logits are their products with unit vectors. A head that was tuned has rows of the recipe's length."""
         import torch
 
-        return self.recipe.scale * torch.nn.functional.normalize(self.head, dim=1)
+        return self.head if self.few else self.recipe.scale * torch.nn.functional.normalize(self.head, dim=1)
 
     def _apart(self, rows: Tokens, work: Any) -> Vectors:
         import numpy as np
@@ -132,7 +153,8 @@ class Encoder:
 
         self.model.train()
         torch.manual_seed(self.seed * 1000 + number)
-        batches = list(_batches(rows, self.recipe.batch, Random(f"{self.seed}/epoch/{number}")))
+        drawn = Random(f"{self.seed}/epoch/{number}")
+        batches = list(_pairs(gold, self.recipe.batch, drawn) if self.few else _batches(rows, self.recipe.batch, drawn))
         total, losses = len(batches) * every, []
         for batch in batches:
             losses.append(self._step([rows[n] for n in batch], [gold[n] for n in batch], total))
@@ -147,12 +169,17 @@ class Encoder:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
         target = torch.tensor(gold, device=self.device)
-        loss: Any = torch.nn.functional.cross_entropy(self.vectors(rows) @ self.directions().T, target, label_smoothing=recipe.smoothing)
+        vectors = self.vectors(rows)
+        loss: Any = (
+            contrast(recipe.scale * vectors @ vectors.T, target)
+            if self.few
+            else torch.nn.functional.cross_entropy(vectors @ self.directions().T, target, label_smoothing=recipe.smoothing)
+        )
         if not math.isfinite(float(loss.detach())):
             raise TuningError("the training loss is not a number", "lower the learning rate")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.weights, recipe.clip)
+        torch.nn.utils.clip_grad_norm_([weight for weight in self.weights if weight.grad is not None], recipe.clip)
         self.optimizer.step()
         self.steps += 1
         with torch.no_grad():  # early on the average reaches back a few steps only
@@ -212,6 +239,32 @@ class Encoder:
         weights = load_file(folder / "model.safetensors")
         self.model.load_state_dict(weights | {TABLE: weights[TABLE][self.words]})
         self.head.data.copy_(load_file(folder / "head.safetensors")["weight"])
+
+
+def contrast(likeness: Any, gold: Any) -> Any:
+    """How unlikely a row finds the others of its label among all others of the batch (Khosla et al. 2020, eq. 2).
+
+    `likeness` has shape (rows, rows). A row without another of its label says nothing; 0 where none has one.
+    """
+    import torch
+
+    alone = torch.eye(len(gold), dtype=torch.bool, device=likeness.device)
+    alike = (gold[:, None] == gold[None]) & ~alone
+    likeness = likeness.masked_fill(alone, -1e9)
+    shares = (likeness - torch.logsumexp(likeness, 1, keepdim=True)) * alike
+    counts = alike.sum(1)
+    return -(shares.sum(1) / counts.clamp(min=1)).sum() / (counts > 0).sum().clamp(min=1)
+
+
+def _pairs(gold: Sequence[int], size: int, r: Random) -> Iterator[list[int]]:
+    """Numbers of rows: so many pairs of a label in a batch; of an odd number of rows the last ones are a three."""
+    by_label: dict[int, list[int]] = {}
+    for number in r.sample(range(len(gold)), len(gold)):
+        by_label.setdefault(gold[number], []).append(number)
+    made = [of[start :: max(1, len(of) // 2)] for of in by_label.values() for start in range(max(1, len(of) // 2))]
+    r.shuffle(made)
+    for at in range(0, len(made), size):
+        yield [number for pair in made[at : at + size] for number in pair]
 
 
 def _batches(rows: Tokens, size: int, r: Random) -> Iterator[list[int]]:

@@ -7,15 +7,18 @@ those that the serving search brings.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rung.tuning.adapters import adapter_name
 from rung.tuning.recipe import PLAIN, Heard, Means, Recipe, train
 from rung.tuning.rows import Row
 
 SHARES = (0.4, 0.6, 0.8, 1.0)
+PLACE = "raft-sweep"  # under the adapters
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,20 @@ def sweep(
     heard: Heard,
     means: Means = PLAIN,
 ) -> list[Cell]:
-    """All cells, best first. `made(p, distractors)` gives a cell's training rows. Cells that were trained before are kept and reused.
+    """All cells, best first. `made(p, distractors)` gives a cell's training rows.
 
-    What a cell taught is kept as its loss alone; the settings that win are trained again as the project's own adapter.
+    A sweep that was stopped goes on with the cell it was in. What a cell taught is kept as its scores alone, under the hash of
+    its makings, so one that is done is only read again; the settings that win are trained anew as the project's own adapter.
     """
-    cells = []
-    place = adapters / "raft-sweep"
+    cells, place = [], adapters / PLACE
     for number, (p, distractors) in enumerate(grid):
         heard.say(f"cell {number + 1} of {len(grid)}: gold passage in {p:.0%} of the rows, {distractors} others")
-        folder = train(base, made(p, distractors), served, recipe, place, documents, base_id, heard, means)
-        scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-        cells.append(Cell(p, distractors, scores["validation_loss"]["tuned"]))
-    shutil.rmtree(place)
-    return sorted(cells, key=lambda cell: cell.loss)
+        rows = made(p, distractors)
+        kept = place / f"{adapter_name(recipe, base_id, rows, served)}.json"
+        told = kept if kept.exists() else train(base, rows, served, recipe, place, documents, base_id, heard, means) / "scores.json"
+        cells.append((told, kept, Cell(p, distractors, json.loads(told.read_text(encoding="utf-8"))["validation_loss"]["tuned"])))
+    for told, kept, _ in cells:
+        if told != kept:
+            os.replace(told, kept)
+            shutil.rmtree(told.parent)
+    return sorted((cell for _, _, cell in cells), key=lambda cell: cell.loss)

@@ -25,7 +25,7 @@ from rung.tuning.spread import Group, joined
 from rung.tuning.state import State
 from rung.tuning.steps import Line, Progress, Say, epoch_of, mean_loss, planned, run
 
-Method = Literal["lora", "rslora", "dora", "qlora", "full", "pretrain"]
+Method = Literal["lora", "rslora", "dora", "qlora", "qlora8", "full", "pretrain"]
 PACE = 3.0  # a step takes about three times as long as its forward pass
 
 

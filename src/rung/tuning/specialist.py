@@ -1,8 +1,9 @@
 """Tunes a BERT encoder with a linear head to name labels, several members side by side, and calibrates what they say.
 
-Each member sets another fold of the rows aside, so that together they learn from every row and temperature and threshold
-come from rows that the member who scored them never saw. It refuses a label with a single row, and weights it can't name by
-what made them. A kill loses the epoch it falls in.
+Temperature and threshold come from rows that whoever scored them never saw: each member sets another fold of the rows aside, so
+that together they learn from every row; where rows are few, a scout of the same recipe sets a fifth aside, is asked, and is
+thrown away, and the members learn all. It refuses a label with a single row, and weights it can't name by what made them. A
+kill loses the epoch it falls in.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from rung.types import Vectors
 
 Progress = Callable[[int, int], None]
-VERSION = 1  # of what training does with a recipe; a change makes other names
+SCOUT = "scout"  # learns four fifths of few rows, so that the rest can be asked about
+VERSION = 2  # of what training does with a recipe; a change makes other names
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,11 @@ class SpecialistRecipe:
     members: int = 1
     folds: int = 10  # each member sets one of them aside
     epochs: int = 10
-    least: int = 400  # steps: few rows are passed over more often
+    least: int = 400  # steps: fewer rows are passed over more often
+    most: int = 30  # passes for that
+    few: int = 16  # examples a label, on average, up to which the encoder is tuned by contrast and its head fitted afterwards
+    gentle: float = 0.25  # then, of the learning rate; of the epochs, half
+    strength: float = 10.0  # then, of the head's fit against its decay
     learning_rate: float = 2e-4  # of the highest layer, at its peak
     layer_decay: float = 0.9  # each layer below learns slower by it (Howard and Ruder 2018)
     head_rate: float = 3e-3
@@ -91,43 +98,76 @@ def train_specialist(
     if ready:
         return ready
     labels = _labels(training)
-    folds = folded(training, recipe)
     work = home / f"{name}.partial"
     work.mkdir(parents=True, exist_ok=True)
     found: list[tuple[Vectors, list[int], Vectors]] = []
-    for member in range(recipe.members):
-        encoder = Encoder(base, recipe, len(labels), recipe.seed + member, [text_of(row) for row in (*training, *others)])
-        kept, held = ([row for row in training if (folds[row.id] == member) == aside] for aside in (False, True))
-        if (work / f"member-{member}").exists():
-            encoder.load(work / f"member-{member}")
+    turns, scarce = _turns(training, recipe), few(training, recipe)
+    for number, turn in enumerate(turns):
+        encoder = Encoder(base, recipe, len(labels), recipe.seed + number, [text_of(row) for row in (*training, *others)], few=scarce)
+        if (work / turn.name).exists():
+            encoder.load(work / turn.name)
         else:
-            bar = partial(_told, progress, member, recipe.members)
-            _train(encoder, _tokens(encoder, kept), [labels.index(label_of(row)) for row in kept], work, member, bar)
-            encoder.save(work / f"member-{member}")
-        (work / f"member-{member}.pt").unlink(missing_ok=True)
-        gold = [labels.index(label_of(row)) for row in held]
-        found.append((encoder.logits(_tokens(encoder, held)), gold, encoder.logits(_tokens(encoder, others))))
+            bar = partial(_told, progress, number, len(turns))
+            _train(encoder, _tokens(encoder, turn.learned), [labels.index(label_of(row)) for row in turn.learned], work, number, bar)
+            encoder.save(work / turn.name)
+        (work / f"member-{number}.pt").unlink(missing_ok=True)
+        gold = [labels.index(label_of(row)) for row in turn.held]
+        if gold:
+            found.append((encoder.logits(_tokens(encoder, turn.held)), gold, encoder.logits(_tokens(encoder, others))))
+    shutil.rmtree(work / SCOUT, ignore_errors=True)
     told = {"base": base_id, "labels": labels, "members": recipe.members} | _calibrated(found)
     lines = {"recipe.json": asdict(recipe), "rows.json": lineage(training, others, {})}
     return store(work, home, name, {"specialist.json": told} | lines)
 
 
-def _told(progress: Progress | None, member: int, members: int, done: int, epochs: int) -> None:
+def few(training: Sequence[Row], recipe: SpecialistRecipe) -> bool:
+    """Whether the labels have so few rows that encoder and head aren't tuned together."""
+    return len(training) <= recipe.few * len({label_of(row) for row in training})
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An encoder to be trained: the rows it learns, and those it is asked about."""
+
+    name: str
+    learned: list[Row]
+    held: list[Row]
+
+
+def _turns(training: Sequence[Row], recipe: SpecialistRecipe) -> list[Turn]:
+    scarce = few(training, recipe)
+    folds = folded(training, replace(recipe, folds=max(2, recipe.folds // 2)) if scarce else recipe)
+
+    def turn(name: str, fold: int) -> Turn:
+        learned, held = ([row for row in training if (folds[row.id] == fold) == aside] for aside in (False, True))
+        return Turn(name, learned, held)
+
+    if scarce:
+        return [turn(SCOUT, 0), *(Turn(f"member-{number}", list(training), []) for number in range(recipe.members))]
+    return [turn(f"member-{number}", number) for number in range(recipe.members)]
+
+
+def set_aside(training: Sequence[Row], recipe: SpecialistRecipe) -> list[Row]:
+    """The rows that the first encoder to be trained is asked about and doesn't learn."""
+    return _turns(training, recipe)[0].held
+
+
+def _told(progress: Progress | None, turn: int, turns: int, done: int, epochs: int) -> None:
     if progress:
-        progress(member * epochs + done, members * epochs)
+        progress(turn * epochs + done, turns * epochs)
 
 
 def epochs(recipe: SpecialistRecipe, rows: int) -> int:
-    """Passes over so many rows: the recipe's, or as many as its least number of steps takes."""
-    return max(recipe.epochs, math.ceil(recipe.least / math.ceil(rows / recipe.batch)))
+    """Passes over so many rows: the recipe's, or as many as its least number of steps takes, within bounds."""
+    return max(recipe.epochs, min(recipe.most, math.ceil(recipe.least / math.ceil(rows / recipe.batch))))
 
 
 def _train(encoder: Encoder, tokens: list[list[int]], gold: list[int], work: Path, member: int, bar: Callable[[int, int], None]) -> None:
     checkpoint = work / f"member-{member}.pt"
     done = encoder.resume(checkpoint)
-    if not done:
+    if not done and not encoder.few:
         encoder.start_head(tokens, gold)
-    every = epochs(encoder.recipe, len(tokens))
+    every = max(1, encoder.recipe.epochs // 2) if encoder.few else epochs(encoder.recipe, len(tokens))
     for number in range(done, every):
         loss = encoder.epoch(number, every, tokens, gold)
         with (work / "loss.jsonl").open("a", encoding="utf-8") as file:
@@ -135,6 +175,8 @@ def _train(encoder: Encoder, tokens: list[list[int]], gold: list[int], work: Pat
         encoder.checkpoint(checkpoint, number + 1)
         bar(number + 1, every)
     encoder.use_average()
+    if encoder.few:
+        encoder.fit_head(tokens, gold)
 
 
 def _tokens(encoder: Encoder, rows: Sequence[Row]) -> list[list[int]]:
@@ -168,12 +210,12 @@ def folded(training: Sequence[Row], recipe: SpecialistRecipe) -> dict[str, int]:
 
 
 def _calibrated(found: Sequence[tuple[Vectors, list[int], Vectors]]) -> dict[str, Any]:
-    """Temperature, threshold, and the scores on the rows set aside, each by the member that did not learn it."""
+    """Temperature, threshold, and the scores on the rows set aside, each by an encoder that did not learn it."""
     import numpy as np
 
-    logits, gold = np.concatenate([one for one, _, _ in found]), [label for _, labels, _ in found for label in labels]
-    if not gold:
+    if not found:
         return {"temperature": 1.0, "threshold": 0.0, "scores": {"rows": 0}}
+    logits, gold = np.concatenate([one for one, _, _ in found]), [label for _, labels, _ in found for label in labels]
     t = temperature(logits, gold)
     shares = softmax(logits / t)
     sure, right = shares.max(1).tolist(), (shares.argmax(1) == np.asarray(gold)).tolist()

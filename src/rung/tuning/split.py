@@ -15,7 +15,7 @@ def split(rows: Sequence[Row], share: float, seed: int, by: Sequence[frozenset[s
     `by` names what ties each row to others (default: its group). TuningError where all rows hang together.
     """
     ties = by or [frozenset({f"group:{row.group}"}) for row in rows]
-    roots = _components(ties)
+    roots = components(ties)
     clusters: dict[int, list[Row]] = {}
     for row, root in zip(rows, roots, strict=True):
         clusters.setdefault(root, []).append(row)
@@ -29,7 +29,7 @@ def split(rows: Sequence[Row], share: float, seed: int, by: Sequence[frozenset[s
     return sorted((row for cluster in order for row in cluster), key=lambda row: row.id), sorted(held, key=lambda row: row.id)
 
 
-def _components(ties: Sequence[frozenset[str]]) -> list[int]:
+def components(ties: Sequence[frozenset[str]]) -> list[int]:
     """The root of each row in the graph where rows that share a tie are joined (union-find)."""
     parent = list(range(len(ties)))
 

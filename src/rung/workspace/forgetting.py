@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rung.errors import DataError
 from rung.models.folder import BLOCKED as STONE
 from rung.tuning.adapters import block, finished
+from rung.tuning.raft_sweep import PLACE
 from rung.workspace import adapter_store, jobs, labels
 from rung.workspace import workspace as w
 from rung.workspace.catalogue import catalogue, redact
@@ -197,6 +198,7 @@ def _clean_models(ws: Workspace, asked: Request, whole: Plan) -> None:
         for kind in ("adapters", "specialists", "embedders"):
             for path in (*ws.home.glob(f"{kind}/*.partial"), *ws.home.glob(f"{kind}/*.tmp")):
                 shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(ws.home / "adapters" / PLACE, ignore_errors=True)  # a sweep that was stopped holds finished cells, too
         for path in (*ws.home.glob("*/*.audit.json"), *ws.home.glob("runs/*/*/audit.json")):
             path.unlink(missing_ok=True)
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Literal
 
 from rung.approach.question import question_key
 from rung.errors import ConfigError, DataError
@@ -19,12 +18,14 @@ from rung.measure.record import to_line, write_whole
 from rung.measure.rows import NotRated, RowError, form_of
 from rung.types import Case, Json
 from rung.workspace import workspace as w
+from rung.workspace.holding_out import Side, sides
 from rung.workspace.workspace import Workspace
 
-Side = Literal["examples", "cases"]
 FIELDS = ("id", "question", "answer", "facts", "evidence", "tags", "group", "unanswerable", "origin")
 INSIDE = ("messages", "conversations", "instruction", "input", "output", "feedback", "correction", "by")
 NAMED = 5
+SIDES: tuple[Side, ...] = ("cases", "examples")  # in this order: lots are drawn again for what a kill kept from being written
+TIED = ("it hangs together with rows of both sides", "leave it out, or move those rows to one side")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Imported:
     form: str
     to: str
     read: int
-    added: int
+    added: int  # to examples or cases, whichever `to` says
+    held_out: int  # added to the cases of a file that was parted
     known: int  # there already
     not_rated: int  # logged answers neither rated well nor corrected
     earlier_turns: int  # rows of whose conversation only the last exchange was taken
@@ -54,24 +56,45 @@ class Imported:
 
 
 def import_rows(
-    ws: Workspace, file: Path, to: Side = "examples", columns: Mapping[str, str] | None = None, *, skip: bool = False, dry: bool = False
+    ws: Workspace,
+    file: Path,
+    to: Side = "examples",
+    columns: Mapping[str, str] | None = None,
+    *,
+    held_out: float = 0.0,
+    skip: bool = False,
+    dry: bool = False,
 ) -> Imported:
     """Append the file's rows to the examples or the cases. `columns`: field → column of the file.
 
-    DataError where a row can't be used, unless they are to be skipped; nothing is written then, or in a dry run.
+    With a share `held_out`, rows are parted by lot, so that about this share of all rows are cases, and what hangs together
+    stays on one side. DataError where a row can't be used, unless they are to be skipped; nothing is written then, or in a
+    dry run.
     """
-    target = target_of(ws, to)
-    here, there = held(ws, to), held(ws, "cases" if to == "examples" else "examples")
+    if held_out and to == "cases":
+        raise ConfigError("all rows go to the cases, so no share of them can", "leave --to out, or --held-out")
+    target, both = target_of(ws, to), {side: held(ws, side) for side in SIDES}
+    here, there = ([*both["cases"], *both["examples"]], []) if held_out else (both[to], both["cases" if to == "examples" else "examples"])
     form, earlier = _looked_at(file, columns)
     taken, skipped, not_rated, known, read = _sorted(ws, file, columns, here, there)
+    on = sides(taken, both, held_out, ws.config.project.seed) if held_out else dict.fromkeys((case.id for case in taken), to)
+    skipped += [Skipped(_line(case), *TIED) for case in taken if case.id not in on]
     if skipped and not skip:
         raise _unusable(file, skipped, to)
-    if taken and not dry:
-        append(target, taken)
     if not read:
         raise DataError(f"{file} holds no rows", "is it the right file?")
-    written = bool(taken) and not dry
-    return Imported(str(file), form, str(target), read, len(taken), known, not_rated, earlier, tuple(skipped), tuple(taken[:3]), written)
+    rows = {side: [case for case in taken if on.get(case.id) == side] for side in SIDES}
+    for side in SIDES:
+        if rows[side] and not dry:
+            append(target_of(ws, side), rows[side])
+    parted, written = len(rows["cases"]) if held_out else 0, bool(on) and not dry
+    counts = (read, len(rows[to]), parted, known, not_rated, earlier)
+    return Imported(str(file), form, str(target), *counts, tuple(skipped), tuple(taken[:3]), written)
+
+
+def _line(case: Case) -> int:
+    """The line of its file, as its origin says it."""
+    return int(case.origin.partition(";")[0].rpartition(":")[2])
 
 
 def target_of(ws: Workspace, to: Side) -> Path:

@@ -1,4 +1,4 @@
-"""Writes a small project to start from; never overwrites a file."""
+"""Writes a small project to start from, with no solved examples yet; never overwrites a file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TOML = """\
 name = {name}
 task = "answer"          # answer, extract or classify
 cases = "cases.jsonl"    # held-out questions: measured on, never trained on
+examples = "examples.jsonl"   # solved examples for few-shot and tuning, none of them in cases.jsonl
 bar = 0.8                # share that must be right
-# examples = "examples.jsonl"   # solved examples for few-shot and tuning, none of them in cases.jsonl
 
 [model]
 name = "bundled:tiny"    # or local:<folder>, hf:<owner>/<name>, endpoint:<model>@<base url>
@@ -40,7 +40,7 @@ def init_project(folder: Path) -> list[Path]:
         raise DataError(f"{config} is there already", "choose another folder, or edit it")
     files = {config: TOML.format(name=json.dumps(folder.resolve().name, ensure_ascii=False)), folder / "docs" / "returns.md": DOCUMENT}
     rows = [case | {"evidence": [{"document": "returns.md"}]} for case in CASES]
-    files[folder / "cases.jsonl"] = "".join(json.dumps(row) + "\n" for row in rows)
+    files |= {folder / "examples.jsonl": "", folder / "cases.jsonl": "".join(json.dumps(row) + "\n" for row in rows)}
     written = []
     try:
         for path, text in reversed(files.items()):  # rung.toml last: without it, the same command goes on

@@ -142,7 +142,7 @@ def trained(
     `audited` audits the rows, told which are set aside; it is asked before a training alone.
     """
     from rung.tuning.adapters import find
-    from rung.tuning.specialist import folded, label_of, specialist_name, train_specialist
+    from rung.tuning.specialist import label_of, set_aside, specialist_name, train_specialist
 
     base = getattr(plain, "folder", None)
     if not isinstance(base, Path):
@@ -154,8 +154,7 @@ def trained(
     ready = find(home, specialist_name(recipe, base_id, training, others))
     if ready:
         return ready
-    folds = folded(training, recipe) if audited else {}
-    done = audited([row for row in training if folds[row.id] == 0]) if audited else None  # as far as one member sees
+    done = audited(set_aside(training, recipe)) if audited else None
     with writing(home):
         folder = train_specialist(base, base_id, training, others, recipe, home, partial(progress, "train encoder"))
         if done:

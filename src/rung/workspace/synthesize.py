@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from rung.errors import ConfigError, KnowledgeError, ModelError
 from rung.types import Case, ChatModel, Passage, Reply, Settings
 from rung.workspace import workspace as w
-from rung.workspace.importing import Side, append, held, target_of
+from rung.workspace.holding_out import Side
+from rung.workspace.importing import append, held, target_of
 from rung.workspace.privacy import remote
 from rung.workspace.workspace import Progress, Workspace, silent
 

@@ -24,7 +24,8 @@ from rung.serve.studio.room import Ask, Room, route
 from rung.serve.studio.settings import changed
 from rung.types import Case
 from rung.workspace import jobs
-from rung.workspace.importing import Side, append, as_row, held, target_of
+from rung.workspace.holding_out import Side
+from rung.workspace.importing import append, as_row, held, target_of
 from rung.workspace.peeking import first_rows
 
 TEXTS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
