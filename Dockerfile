@@ -1,9 +1,10 @@
 # The server and every verb, as a user without privileges. The project is a volume at /project.
 #   docker build -t rung .
-#   docker run -p 127.0.0.1:8000:8000 -v "$PWD/shop:/project" rung
+#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/shop:/project" rung keys add first /project
+#   docker run --user "$(id -u):$(id -g)" -p 127.0.0.1:8000:8000 -v "$PWD/shop:/project" rung
 FROM python:3.12-slim-bookworm AS build
 # What is installed: `docker build --build-arg EXTRAS=knowledge,pdf,serve` leaves torch out where another server has the model.
-ARG EXTRAS=local,knowledge,pdf,sql,s3,postgres,serve,mcp
+ARG EXTRAS=local,knowledge,pdf,sql,s3,postgres,serve,oidc,mcp,metrics,otel
 # A machine without a GPU may take the small torch from an index of CPU builds, by --build-arg PIP_EXTRA_INDEX_URL=...
 ARG PIP_EXTRA_INDEX_URL
 WORKDIR /source

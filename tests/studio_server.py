@@ -94,7 +94,7 @@ def until(true: Callable[[], bool], seconds: float = 120) -> None:
 
 
 @contextmanager
-def chromium(profile: Path, width: int = 1280, height: int = 900, *, dark: bool = False) -> Iterator[Any]:
+def chromium(profile: Path, width: int = 1280, height: int = 900) -> Iterator[Any]:
     """A real browser; the test is skipped where there is none."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not browser or not driver:
@@ -109,14 +109,18 @@ def chromium(profile: Path, width: int = 1280, height: int = 900, *, dark: bool 
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     held = Chrome(options=options, service=ChromeService(driver))
     try:
-        held.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        )
-        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        held.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        look(held, width, height)
         yield held
     finally:
         held.quit()
+
+
+def look(browser: Any, width: int, height: int, *, dark: bool = False) -> None:
+    """The size of the window, a phone's if it is narrow, and whether its owner likes it dark."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def serious(browser: Any) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +95,38 @@ def test_volumes_that_are_mounted_are_there() -> None:
     assert {mount["name"] for mount in pod()["containers"][0]["volumeMounts"]} == known
     claims = {one["metadata"]["name"] for one in KUBERNETES if one["kind"] == "PersistentVolumeClaim"}
     assert {volume["persistentVolumeClaim"]["claimName"] for volume in pod()["volumes"] if "persistentVolumeClaim" in volume} <= claims
+
+
+def test_compose_takes_the_file() -> None:
+    command = next((one for one in (["docker", "compose"], ["docker-compose"]) if composes(one)), None)
+    if not command:
+        pytest.skip("neither `docker compose` nor docker-compose is installed")
+    words = [*command, "-f", str(ROOT / "compose.yaml"), "--profile", "vllm", "config"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RUNG_")}
+    refused = subprocess.run(words, capture_output=True, text=True, check=False, env=kept)
+    assert refused.returncode != 0
+    assert "set RUNG_DB_PASSWORD" in refused.stderr
+    told = subprocess.run(words, capture_output=True, text=True, check=False, env=kept | {"RUNG_DB_PASSWORD": "x", "RUNG_USER": "1:2"})
+    assert told.returncode == 0, told.stderr
+    services = yaml.safe_load(told.stdout)["services"]
+    assert services.keys() == {"rung", "db", "vllm"}
+    assert services["rung"]["user"] == "1:2"
+
+
+def composes(command: list[str]) -> bool:
+    return bool(shutil.which(command[0])) and not subprocess.run([*command, "version"], capture_output=True, check=False).returncode
+
+
+def test_kubernetes_takes_the_file(tmp_path: Path) -> None:
+    program = Path(sys.prefix) / "clients" / "bin" / "kubernetes-validate"
+    if not program.exists():
+        pytest.skip("kubernetes-validate is not installed: make clients")
+    file = ROOT / "deploy" / "kubernetes.yaml"
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(file.read_text(encoding="utf-8").replace("readinessProbe", "readyProbe"), encoding="utf-8")
+    for path, refused in ((file, False), (wrong, True)):
+        done = subprocess.run([str(program), "--strict", str(path)], capture_output=True, text=True, check=False)
+        assert bool(done.returncode) == refused, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")

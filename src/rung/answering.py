@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ def ask_and_show(
     with progress(quiet=as_json) as bar:
         if not question.strip() and not chat:
             raise DataError("the question is empty", 'write it in quotes: rung ask "How long is the warranty?" shop')
+        if os.path.exists(os.path.join(question, "rung.toml")) and not os.path.exists(folder / "rung.toml"):
+            raise DataError("the question comes before the folder", f'rung ask "{folder}" {question}')
         ws = answering_by(open_workspace(folder, user, where, at), model)
         ready = open_rung(answering_with(ws, adapter), rung, bar)
     history: list[Message] = []

@@ -181,6 +181,7 @@ def test_what_is_no_request_is_refused(server: Served, sent: bytes) -> None:
 
 def test_paths_methods_and_sizes_are_refused_in_the_same_form(server: Served) -> None:
     assert server.client.get("/v1/nothing").json()["error"]["code"] == "not_found"
+    assert "begin with /v1" in server.client.post("/chat/completions", json=asked("x")).json()["error"]["message"]
     method = server.client.get("/v1/chat/completions")
     assert (method.status_code, method.json()["error"]["type"]) == (405, "invalid_request_error")
     assert server.client.post("/v1/search", content=b"x" * (5 << 20)).status_code == 413

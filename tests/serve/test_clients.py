@@ -1,7 +1,7 @@
 """The clients that people use talk to the server unchanged: LangChain, `llm`, and OpenAI's for Node, each in a process of its own.
 
-They bring many packages along, so none of them is installed with the tests. `RUNG_CLIENTS_PYTHON` names an interpreter that has
-langchain-openai, llm and schemathesis, and `RUNG_CLIENTS_NODE` a folder in which `npm install openai` was run.
+They bring many packages along, so `make clients` installs them apart from the tests' own: an environment beside the interpreter's
+packages, from the pinned versions in `tests/clients`. What could not be installed there is skipped.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from rung.workspace.keys import add_key
 from rung.workspace.store import open_store
 from rung.workspace.workspace import open_workspace
 
-pytestmark = pytest.mark.slow
-PYTHON = os.environ.get("RUNG_CLIENTS_PYTHON", sys.executable)
+CLIENTS = Path(sys.prefix) / "clients"
+PYTHON = str(CLIENTS / "bin" / "python")
 LANGCHAIN = """
 import sys
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
@@ -75,8 +75,8 @@ def server(key: tuple[Path, str]) -> Iterator[Served]:
 
 
 def needs(module: str) -> None:
-    if subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True, check=False).returncode:
-        pytest.skip(f"{module} is not installed for {PYTHON}; RUNG_CLIENTS_PYTHON names an interpreter that has it")
+    if not Path(PYTHON).exists() or subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True, check=False).returncode:
+        pytest.skip(f"{module} is not installed in {CLIENTS}: make clients")
 
 
 def ran(*command: str, folder: Path, **environment: str) -> str:
@@ -104,12 +104,13 @@ def test_llm(server: Served, key: tuple[Path, str], tmp_path: Path) -> None:
 
 
 def test_node(server: Served, key: tuple[Path, str], tmp_path: Path) -> None:
-    folder = os.environ.get("RUNG_CLIENTS_NODE", "")
-    if not shutil.which("node") or not (Path(folder) / "node_modules" / "openai").is_dir():
-        pytest.skip("node is not installed, or RUNG_CLIENTS_NODE names no folder in which `npm install openai` was run")
+    if not shutil.which("node"):
+        pytest.skip("Node.js is not installed")
+    if not (CLIENTS / "node_modules" / "openai").is_dir():
+        pytest.skip(f"the client for Node is not installed in {CLIENTS}: make clients")
     script = tmp_path / "client.mjs"
     script.write_text(NODE)
-    (tmp_path / "node_modules").symlink_to(Path(folder).resolve() / "node_modules")
+    (tmp_path / "node_modules").symlink_to(CLIENTS / "node_modules")
     ran("node", str(script), f"{server.url}/v1", key[1], folder=tmp_path)
 
 

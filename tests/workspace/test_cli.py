@@ -72,6 +72,12 @@ def test_ask_streams_an_answer_with_its_sources(project: Path) -> None:
     assert set(told["made_by"]) >= {"model", "source", "prompt", "approach"}
 
 
+def test_a_question_in_the_folders_place_is_told_so(project: Path) -> None:
+    done = rung("ask", str(project), "What is the price of part 1?")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the question comes before the folder")
+
+
 def test_index_and_check_say_what_they_found(project: Path) -> None:
     (project / "docs" / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
     assert "6 documents read, 1 skipped" in rung("check", str(project)).stdout

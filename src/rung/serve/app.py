@@ -60,7 +60,7 @@ def application(at: Desk, more: Sequence[BaseRoute] = (), name: str = "", house:
     With a name it stands at /p/NAME, and its studio among those of the house.
     """
     routes: list[BaseRoute] = [*_api(at, documents=bool(more)), *more]
-    handlers: Mapping[Any, Any] = {HTTPException: _http, Exception: _fault}
+    handlers: Mapping[Any, Any] = {HTTPException: refusals.unrouted, Exception: _fault}
     made = Starlette(routes=routes, exception_handlers=handlers)
     made.router.default = studio(at, name, house)  # behind the API, whose paths refuse a wrong method themselves
     return made
@@ -110,11 +110,3 @@ def _api(at: Desk, *, documents: bool) -> list[BaseRoute]:
 async def _fault(request: Request, error: Exception) -> Response:
     """What nobody foresaw: the traceback is on stderr, the client is told no more."""
     return refusals.response(Refusal(500, "the server has a fault; its log says more", "internal_error"))
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    """Paths and methods that there are not, in OpenAI's form."""
-    assert isinstance(error, HTTPException)
-    refused = refusals.response(Refusal(error.status_code, str(error.detail), "not_found" if error.status_code == 404 else ""))
-    refused.headers.update(error.headers or {})
-    return refused

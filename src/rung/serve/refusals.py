@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rung.errors import ConfigError, DataError, EndpointError, ModelError, RungError
@@ -36,6 +38,20 @@ def response(refusal: Refusal) -> Response:
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body(refusal), refusal.status, headers)
+
+
+async def unrouted(request: Request, error: Exception) -> Response:
+    """Paths and methods that there are not, and what the studio refuses, in OpenAI's form: clients come here that left out /v1."""
+    assert isinstance(error, HTTPException)
+    said, code = str(error.detail), ""
+    if error.status_code == 404:
+        said, code = (
+            f"there is nothing at {request.url.path[:100]}; the API's paths begin with /v1, and /openapi.json lists them",
+            "not_found",
+        )
+    refused = response(Refusal(error.status_code, said, code))
+    refused.headers.update(error.headers or {})
+    return refused
 
 
 def refusal_of(error: RungError) -> Refusal:

@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rung.serve import refusals
 from rung.serve.desk import Desk
-from rung.serve.refusals import Refusal
 from rung.serve.studio import (
     adapters,
     advice,
@@ -98,10 +97,9 @@ def nowhere(templates: Jinja2Templates, root: str) -> Callable[[Request, Excepti
 
     async def told(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        code = "not_found" if error.status_code == 404 else ""
         if "text/html" not in request.headers.get("accept", ""):
-            return refusals.response(Refusal(error.status_code, str(error.detail), code))
-        message = "There is no such page" if code else str(error.detail)
+            return await refusals.unrouted(request, error)
+        message = "There is no such page" if error.status_code == 404 else str(error.detail)
         return templates.TemplateResponse(request, "nowhere.html", {"root": root, "message": message, "hint": ""}, error.status_code)
 
     return told
