@@ -39,11 +39,12 @@ def known(folder: Path) -> dict[str, Any]:
     from rung.knowledge.gather import gather
     from rung.workspace import workspace as w
     from rung.workspace.ignoring import remembered
+    from rung.workspace.places import places
 
     ws = w.open_workspace(folder)
     config = ws.config
     sources = config.knowledge.default_folder or config.knowledge.sources
-    read = remembered(ws.folder, gather(w.places(ws))).documents if sources else []
+    read = remembered(ws.folder, gather(places(ws))).documents if sources else []
     told: dict[str, Any] = {
         "facts": bool(read),
         "knowledge_tokens": sum(len(document.text) for document in read) // TOKEN,

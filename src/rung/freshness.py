@@ -125,9 +125,10 @@ def _versions(ws: Workspace, before: Path) -> tuple[dict[str, Document], dict[st
     from rung.knowledge.gather import gather
     from rung.knowledge.read import read_folder
     from rung.workspace.ignoring import ignored
+    from rung.workspace.places import places
 
     gone = ignored(ws.folder)
-    now = {document.path: document for document in gather(w.places(ws)).documents if not gone.holds(document)}
+    now = {document.path: document for document in gather(places(ws)).documents if not gone.holds(document)}
     return now | {document.path: document for document in read_folder(before)[0] if not gone.holds(document)}, now
 
 

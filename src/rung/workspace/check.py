@@ -41,11 +41,12 @@ def check_project(folder: Path, show: str = "", progress: Progress = silent) -> 
     from rung.knowledge.gather import gather
     from rung.workspace.auditing import audit_examples, read_examples
     from rung.workspace.ignoring import remembered
+    from rung.workspace.places import places
 
     ws = w.open_workspace(folder)
     cases, (examples, _, broken) = w.cases(ws), read_examples(ws)
     _check_names(ws)
-    read = remembered(ws.folder, gather(w.places(ws)))
+    read = remembered(ws.folder, gather(places(ws)))
     w.task(ws, cases)
     groups = {case.group or case.id for case in cases}
     warnings = _warnings(ws, cases, examples, {document.path for document in read.documents})

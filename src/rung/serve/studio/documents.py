@@ -18,8 +18,9 @@ from rung.knowledge.read import READERS, check_name, check_size
 from rung.knowledge.reading import Unreadable
 from rung.measure.record import write_whole
 from rung.serve.studio.room import LARGE, Ask, Room, route
+from rung.workspace.places import own_files
 from rung.workspace.trail import note
-from rung.workspace.workspace import Workspace, own_files
+from rung.workspace.workspace import Workspace
 
 SHOWN = 200_000  # characters of a document on one page
 
