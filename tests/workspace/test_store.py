@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +18,25 @@ from rung.workspace import trail
 from rung.workspace.keys import PREFIX, add_key, admitted, any_key, hashed, key_of, keys, revoke_key, spend, spent
 from rung.workspace.store import Store
 
+BEGUN = """
+import multiprocessing, sys
+from pathlib import Path
+from rung.workspace.store import Store
+
+def begin(together):
+    for number in range(60):
+        together.wait(60)
+        Store(str(Path(sys.argv[1]) / str(number) / "store"), postgres=False).read("SELECT name FROM migrations")
+
+multiprocessing.set_start_method("fork")
+together = multiprocessing.Barrier(8)
+begun = [multiprocessing.Process(target=begin, args=(together,)) for _ in range(8)]
+for one in begun:
+    one.start()
+for one in begun:
+    one.join()
+sys.exit(max(one.exitcode for one in begun))
+"""  # several workers of a server at a project that nobody has served yet
 NOON = 1_700_000_000.0  # a Tuesday in November
 
 
@@ -169,6 +190,11 @@ def test_a_store_that_is_no_store_is_one_sentence(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 100)
     with pytest.raises(RungError, match="can't be used"):
         Store(str(path), postgres=False).read("SELECT 1")
+
+
+def test_several_processes_begin_one_store_together(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", BEGUN, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

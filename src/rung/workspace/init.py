@@ -42,9 +42,9 @@ def init_project(folder: Path, *, example: bool = True) -> list[Path]:
     files = {config: TOML.format(name=json.dumps(folder.resolve().name, ensure_ascii=False))}
     files |= {folder / "docs" / "returns.md": DOCUMENT} if example else {}
     files |= {folder / "examples.jsonl": "", folder / "cases.jsonl": "".join(json.dumps(row) + "\n" for row in rows)}
-    written = []
+    written, path = [], folder / "docs"
     try:
-        (folder / "docs").mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
         for path, text in reversed(files.items()):  # rung.toml last: without it, the same command goes on
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ anything that the project's folder or its knowledge holds already. Why no ORM: d
 from __future__ import annotations
 
 import sqlite3
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from rung.workspace.privacy import kept_away
 from rung.workspace.workspace import Workspace
 
 FILE = "serve.sqlite"
+PATIENCE = 30.0  # seconds that a writer waits for others
 LOCK = 0x72756E67  # PostgreSQL's advisory lock that writers hold
 MIGRATIONS = {  # applied in this order, each once; add below, change none
     "keys": "CREATE TABLE api_keys (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, told TEXT NOT NULL, "
@@ -140,12 +142,25 @@ def open_store(ws: Workspace) -> Store:
 
 def _sqlite(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    held = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    held.execute("PRAGMA journal_mode = WAL")
+    held = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    _write_ahead(held)
     held.execute("PRAGMA synchronous = NORMAL")  # a commit outlives the process; the last ones may not outlive a power cut
     held.execute("PRAGMA secure_delete = ON")
     path.chmod(0o600)
     return held
+
+
+def _write_ahead(held: sqlite3.Connection) -> None:
+    """Keep a write-ahead log. Of several who begin a file together, all but one are refused at once, whatever their timeout."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            held.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _postgres(where: str) -> Any:
