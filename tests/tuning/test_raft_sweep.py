@@ -54,3 +54,10 @@ def test_a_stopped_sweep_goes_on_and_a_finished_one_is_read(swept: Callable[[Hea
     assert len(list(place.iterdir())) == 3
     assert all(path.suffix == ".json" for path in place.iterdir())
     assert swept(Heard(lambda done, total: pytest.fail("it trained again"))) == cells
+
+
+def test_cells_that_teach_the_same_are_told_each(tmp_path: Path) -> None:
+    save_random_model(tmp_path / "base", seed=0)
+    twice = ((0.4, 1), (0.6, 1))
+    cells = sweep(tmp_path / "base", lambda p, others: TRAINING, HELD, twice, ONCE, tmp_path / "adapters", {}, "base", Heard())
+    assert [(cell.gold_probability, cell.loss) for cell in cells] == [(0.4, cells[0].loss), (0.6, cells[0].loss)]

@@ -19,6 +19,7 @@ from rung.errors import TuningError
 from rung.models import bundled
 from rung.tuning import loop
 from rung.tuning.adapted import adapted
+from rung.tuning.adapters import makings
 from rung.tuning.learned import judged
 from rung.tuning.loop import Encoded, Forward, halved, loss_of, padded, total_loss
 from rung.tuning.lr_range import range_test, suggested
@@ -91,7 +92,7 @@ def test_out_of_memory_is_answered_by_smaller_pieces_and_learns_the_same(base: P
     plenty, scarce = (Path(found[room]["folder"]) for room in (0, 900))
     assert curve(scarce) == pytest.approx(curve(plenty), rel=1e-4)
     assert json.loads((scarce / "scores.json").read_text())["pieces"] > 1
-    assert scarce.name == plenty.name
+    assert makings(scarce) == makings(plenty)
 
 
 def test_what_means_no_memory_and_what_does_not() -> None:

@@ -7,12 +7,12 @@ those that the serving search brings.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rung.knowledge.replace import replace_file
 from rung.tuning.adapters import adapter_name
 from rung.tuning.recipe import PLAIN, Heard, Means, Recipe, train
 from rung.tuning.rows import Row
@@ -53,9 +53,10 @@ def sweep(
         rows = made(p, distractors)
         kept = place / f"{adapter_name(recipe, base_id, rows, served)}.json"
         told = kept if kept.exists() else train(base, rows, served, recipe, place, documents, base_id, heard, means) / "scores.json"
-        cells.append((told, kept, Cell(p, distractors, json.loads(told.read_text(encoding="utf-8"))["validation_loss"]["tuned"])))
-    for told, kept, _ in cells:
-        if told != kept:
-            os.replace(told, kept)
-            shutil.rmtree(told.parent)
-    return sorted((cell for _, _, cell in cells), key=lambda cell: cell.loss)
+        scores = told.read_bytes()
+        cells.append((told, kept, scores, Cell(p, distractors, json.loads(scores)["validation_loss"]["tuned"])))
+    for _, kept, scores, _ in cells:
+        replace_file(kept, scores)
+    for folder in {told.parent for told, kept, *_ in cells if told != kept}:  # cells of few rows may teach the same
+        shutil.rmtree(folder)
+    return sorted((cell for *_, cell in cells), key=lambda cell: cell.loss)
