@@ -112,5 +112,8 @@ def test_the_command_says_both_and_refuses_what_makes_no_sense(shop: Path, tmp_p
     told = CliRunner().invoke(app, words)
     assert "38 rows added to" in told.stdout
     assert ", 7 held out as cases" in told.stdout  # a fifth of all, of which two were there before
+    for share in (30, -0.1):
+        with pytest.raises(ConfigError, match="no share"):
+            rung.open(shop).import_(file, held_out=share)
     with pytest.raises(ConfigError, match="all rows go to the cases"):
         rung.open(shop).import_(file, to="cases", held_out=0.2)

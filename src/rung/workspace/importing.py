@@ -71,6 +71,8 @@ def import_rows(
     stays on one side. DataError where a row can't be used, unless they are to be skipped; nothing is written then, or in a
     dry run.
     """
+    if not 0 <= held_out < 1:
+        raise ConfigError(f"{held_out} is no share of the rows that could be held out", "write a number from 0 to below 1, such as 0.3")
     if held_out and to == "cases":
         raise ConfigError("all rows go to the cases, so no share of them can", "leave --to out, or --held-out")
     target, both = target_of(ws, to), {side: held(ws, side) for side in SIDES}
